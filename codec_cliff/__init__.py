@@ -1,0 +1,1 @@
+"""What a frame rate costs a neural speech codec."""

@@ -1,0 +1,1 @@
+"""Corpora: every kind yields the same manifest and audio store."""

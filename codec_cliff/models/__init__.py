@@ -1,0 +1,1 @@
+"""Codecs: trained and published ones answer the same calls."""

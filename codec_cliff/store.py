@@ -1,0 +1,119 @@
+"""The audio store: a split as one int16 array, and crops of it as a pure function of (seed, clip number).
+
+No file is decoded and no worker process runs in the training loop. The array is memory-mapped on a CPU;
+train-clean-100 is 11.6 GB as int16 and fits in a data-centre GPU's memory.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from codec_cliff.corpus.manifest import Utterance, read_manifest
+from codec_cliff.errors import CorpusError
+from codec_cliff.files import atomic_path
+
+INT16_SCALE = 32768.0  # full scale of 16-bit PCM: float = int16 / 32768, as libsndfile has it
+
+
+@dataclass(frozen=True)
+class AudioStore:
+    """`utterances` in order, and their samples one after the other in `samples` (int16, 1-D)."""
+
+    utterances: list[Utterance]
+    samples: np.ndarray
+    offsets: np.ndarray  # (len(utterances) + 1,): utterance i is samples[offsets[i]:offsets[i + 1]]
+
+    def audio(self, index: int) -> np.ndarray:
+        """Utterance `index` as float32 in [-1, 1), shape (n_samples,)."""
+        return self.samples[self.offsets[index] : self.offsets[index + 1]].astype(np.float32) / INT16_SCALE
+
+    @property
+    def seconds(self) -> float:
+        return sum(utterance.seconds for utterance in self.utterances)
+
+
+def open_store(manifest: str | Path, store: str | Path) -> AudioStore:
+    """Memory-map a store; raises CorpusError where it does not hold what its manifest says."""
+    utterances = read_manifest(manifest)
+    samples = np.load(store, mmap_mode="r")
+    offsets = np.concatenate([[0], np.cumsum([utterance.n_samples for utterance in utterances])])
+    if samples.dtype != np.int16 or samples.shape != (offsets[-1],):
+        raise CorpusError(
+            f"{store}: holds {samples.shape} {samples.dtype}, its manifest {manifest} asks for {offsets[-1]} int16 samples; "
+            "delete the store to have it rebuilt"
+        )
+    return AudioStore(utterances, samples, offsets)
+
+
+def write_store(manifest: str | Path, store: str | Path) -> None:
+    """Decode every file of a manifest once into `store` (.npy, int16)."""
+    utterances = read_manifest(manifest)
+    samples = np.empty(sum(utterance.n_samples for utterance in utterances), dtype=np.int16)
+    start = 0
+    for utterance in utterances:
+        audio = read_int16(utterance)
+        samples[start : start + len(audio)] = audio
+        start += len(audio)
+    with atomic_path(store) as temporary, open(temporary, "wb") as file:
+        np.save(file, samples)
+
+
+def read_int16(utterance: Utterance) -> np.ndarray:
+    """An utterance's file as int16, shape (n_samples,); CorpusError where it is not what the manifest says."""
+    try:
+        audio, sample_rate = soundfile.read(utterance.path, dtype="int16")
+    except (soundfile.SoundFileError, OSError) as error:
+        raise CorpusError(f"{utterance.path}: cannot be decoded ({error}); replace the file or set corpus.bad_files to skip") from error
+    if audio.shape != (utterance.n_samples,) or sample_rate != utterance.sample_rate:
+        raise CorpusError(
+            f"{utterance.path}: holds {audio.shape} samples at {sample_rate} Hz, the manifest says "
+            f"({utterance.n_samples},) at {utterance.sample_rate} Hz; delete the manifest to have it rebuilt"
+        )
+    return audio
+
+
+@dataclass(frozen=True)
+class Crop:
+    """Where a training clip lies: samples [start, start + length) of utterance `index`, zero-padded on the right."""
+
+    index: int
+    start: int
+    length: int
+
+
+def crop(store: AudioStore, seed: int, clip_number: int, clip_samples: int) -> Crop:
+    """The `clip_number`-th training clip: a pure function of its arguments.
+
+    Every utterance is drawn once an epoch, in an order that depends on the seed and the epoch alone, and the position within
+    it is a fraction that depends on the seed and the clip number alone. So every frame rate and protocol hears the same
+    utterances in the same order, and a resumed run hears what the uninterrupted one would have.
+    """
+    epoch, position = divmod(clip_number, len(store.utterances))
+    index = int(_epoch_order(seed, epoch, len(store.utterances))[position])
+    fraction = np.random.default_rng([seed, 1, clip_number]).random()
+    n_samples = store.utterances[index].n_samples
+    start = int(fraction * (max(n_samples - clip_samples, 0) + 1))
+    return Crop(index, start, min(clip_samples, n_samples))
+
+
+_ORDERS: dict[tuple[int, int, int], np.ndarray] = {}
+
+
+def _epoch_order(seed: int, epoch: int, n_utterances: int) -> np.ndarray:
+    key = (seed, epoch, n_utterances)
+    if key not in _ORDERS:
+        _ORDERS.clear()  # a run walks through the epochs in order: one permutation is enough
+        _ORDERS[key] = np.random.default_rng([seed, 0, epoch]).permutation(n_utterances)
+    return _ORDERS[key]
+
+
+def batch(store: AudioStore, seed: int, step: int, batch_clips: int, clip_samples: int) -> tuple[np.ndarray, list[Crop]]:
+    """The clips of a training step: float32 (B, clip_samples) in [-1, 1), and where each one lies."""
+    crops = [crop(store, seed, step * batch_clips + number, clip_samples) for number in range(batch_clips)]
+    audio = np.zeros((batch_clips, clip_samples), dtype=np.float32)
+    for row, clip in zip(audio, crops, strict=True):
+        start = store.offsets[clip.index] + clip.start
+        row[: clip.length] = store.samples[start : start + clip.length]
+    return audio / INT16_SCALE, crops
