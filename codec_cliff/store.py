@@ -4,12 +4,16 @@ No file is decoded and no worker process runs in the training loop. The array is
 train-clean-100 is 11.6 GB as int16 and fits in a data-centre GPU's memory.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import soundfile
+from tqdm import tqdm
 
+from codec_cliff.corpus.folder import BadFiles
 from codec_cliff.corpus.manifest import Utterance, read_manifest
 from codec_cliff.errors import CorpusError
 from codec_cliff.files import atomic_path
@@ -41,37 +45,77 @@ def open_store(manifest: str | Path, store: str | Path) -> AudioStore:
     offsets = np.concatenate([[0], np.cumsum([utterance.n_samples for utterance in utterances])])
     if samples.dtype != np.int16 or samples.shape != (offsets[-1],):
         raise CorpusError(
-            f"{store}: holds {samples.shape} {samples.dtype}, its manifest {manifest} asks for {offsets[-1]} int16 samples; "
-            "delete the store to have it rebuilt"
+            f"{store}: holds {samples.shape} {samples.dtype}, its manifest {manifest} asks for {offsets[-1]} int16 "
+            "samples; delete the store to have it rebuilt"
         )
     return AudioStore(utterances, samples, offsets)
 
 
 def write_store(manifest: str | Path, store: str | Path) -> None:
-    """Decode every file of a manifest once into `store` (.npy, int16)."""
-    utterances = read_manifest(manifest)
-    samples = np.empty(sum(utterance.n_samples for utterance in utterances), dtype=np.int16)
-    start = 0
-    for utterance in utterances:
-        audio = read_int16(utterance)
-        samples[start : start + len(audio)] = audio
-        start += len(audio)
+    """Decode every file of a manifest into `store`; raises CorpusError on the first that does not decode."""
+    decode_into_store(store, read_manifest(manifest), BadFiles(skip=False))
+
+
+def decode_into_store(store: str | Path, utterances: Iterable[Utterance], bad_files: BadFiles) -> list[Utterance]:
+    """Decode every file once into `store` (.npy, int16), one utterance in memory at a time.
+
+    Returns the utterances that the store holds: its manifest. A file that does not decode to what its header said goes
+    to `bad_files`; CorpusError where none is left.
+    """
+    kept: list[Utterance] = []
     with atomic_path(store) as temporary, open(temporary, "wb") as file:
-        np.save(file, samples)
+        _write_header(file, n_samples=0)
+        for utterance in tqdm(utterances, desc=f"decode into {store}", disable=None):
+            audio, fault = _decode(utterance)
+            if fault is not None:
+                bad_files.report(utterance.path, fault)
+                continue
+            file.write(audio.tobytes())
+            kept.append(utterance)
+        file.seek(0)
+        _write_header(file, sum(utterance.n_samples for utterance in kept))
+        if not kept:
+            raise CorpusError(f"{store}: no file of the split decodes; left out: {bad_files.skipped[:3]} ...")
+    return kept
+
+
+def _write_header(file: BinaryIO, n_samples: int) -> None:
+    """The header of a 1-D .npy file; numpy pads it so that a longer first axis still fits into its place."""
+    description = np.lib.format.dtype_to_descr(np.dtype(np.int16))
+    header = {"descr": description, "fortran_order": False, "shape": (n_samples,)}
+    np.lib.format.write_array_header_1_0(file, header)
 
 
 def read_int16(utterance: Utterance) -> np.ndarray:
     """An utterance's file as int16, shape (n_samples,); CorpusError where it is not what the manifest says."""
-    try:
-        audio, sample_rate = soundfile.read(utterance.path, dtype="int16")
-    except (soundfile.SoundFileError, OSError) as error:
-        raise CorpusError(f"{utterance.path}: cannot be decoded ({error}); replace the file or set corpus.bad_files to skip") from error
-    if audio.shape != (utterance.n_samples,) or sample_rate != utterance.sample_rate:
-        raise CorpusError(
-            f"{utterance.path}: holds {audio.shape} samples at {sample_rate} Hz, the manifest says "
-            f"({utterance.n_samples},) at {utterance.sample_rate} Hz; delete the manifest to have it rebuilt"
-        )
+    audio, fault = _decode(utterance)
+    if fault is not None:
+        raise CorpusError(f"{utterance.path}: {fault}; replace the file, or delete the manifest to have it rebuilt")
     return audio
+
+
+def _decode(utterance: Utterance) -> tuple[np.ndarray, str | None]:
+    """The samples, and what is wrong with them or None."""
+    try:
+        with soundfile.SoundFile(utterance.path) as file:
+            sample_rate, audio = file.samplerate, _read(file)
+    except (soundfile.SoundFileError, OSError) as error:
+        return np.empty(0, np.int16), f"cannot be decoded ({error})"
+    if audio.shape == (utterance.n_samples,) and sample_rate == utterance.sample_rate:
+        return audio, None
+    return audio, (
+        f"decodes to {audio.shape} samples at {sample_rate} Hz, "
+        f"expected ({utterance.n_samples},) at {utterance.sample_rate} Hz"
+    )
+
+
+def _read(file: soundfile.SoundFile) -> np.ndarray:
+    if file.subtype not in ("FLOAT", "DOUBLE"):
+        return file.read(dtype="int16")
+    audio = file.read(
+        dtype="float64"
+    )  # libsndfile would hand out a float file's samples as integers unscaled: all zeros
+    return np.clip(np.rint(audio * INT16_SCALE), -32768, 32767).astype(np.int16)
 
 
 @dataclass(frozen=True)
@@ -86,9 +130,9 @@ class Crop:
 def crop(store: AudioStore, seed: int, clip_number: int, clip_samples: int) -> Crop:
     """The `clip_number`-th training clip: a pure function of its arguments.
 
-    Every utterance is drawn once an epoch, in an order that depends on the seed and the epoch alone, and the position within
-    it is a fraction that depends on the seed and the clip number alone. So every frame rate and protocol hears the same
-    utterances in the same order, and a resumed run hears what the uninterrupted one would have.
+    Every utterance is drawn once an epoch, in an order that depends on the seed and the epoch alone, and the position
+    within it is a fraction that depends on the seed and the clip number alone. So every frame rate and protocol hears
+    the same utterances in the same order, and a resumed run hears what the uninterrupted one would have.
     """
     epoch, position = divmod(clip_number, len(store.utterances))
     index = int(_epoch_order(seed, epoch, len(store.utterances))[position])
@@ -109,7 +153,9 @@ def _epoch_order(seed: int, epoch: int, n_utterances: int) -> np.ndarray:
     return _ORDERS[key]
 
 
-def batch(store: AudioStore, seed: int, step: int, batch_clips: int, clip_samples: int) -> tuple[np.ndarray, list[Crop]]:
+def batch(
+    store: AudioStore, seed: int, step: int, batch_clips: int, clip_samples: int
+) -> tuple[np.ndarray, list[Crop]]:
     """The clips of a training step: float32 (B, clip_samples) in [-1, 1), and where each one lies."""
     crops = [crop(store, seed, step * batch_clips + number, clip_samples) for number in range(batch_clips)]
     audio = np.zeros((batch_clips, clip_samples), dtype=np.float32)

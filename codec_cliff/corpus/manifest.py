@@ -46,7 +46,9 @@ def read_manifest(path: str | Path) -> list[Utterance]:
     with open(path, newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_MINIMAL)
         if reader.fieldnames != COLUMNS:
-            raise CorpusError(f"{path}: columns are {reader.fieldnames}, expected {COLUMNS}; delete it to have it rebuilt")
+            raise CorpusError(
+                f"{path}: columns are {reader.fieldnames}, expected {COLUMNS}; delete it to have it rebuilt"
+            )
         utterances = [_utterance(row, f"{path}:{number}") for number, row in enumerate(reader, start=2)]
     check_unique([utterance.utterance_id for utterance in utterances], path)
     if not utterances:

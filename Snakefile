@@ -1,0 +1,92 @@
+# codec-cliff: what a frame rate costs a neural speech codec. The rule files follow the data's way and the paper's sections.
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: "config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/corpus.smk"  # section 3.1, 3.4: recordings, manifest, audio store
+include: "workflow/rules/phonemes.smk"  # section 4.3: alignment, phonemes per frame
+include: "workflow/rules/training.smk"  # section 3.3, 3.4: one job a codec
+include: "workflow/rules/probes.smk"  # not in the paper: kernel coverage, repair
+include: "workflow/rules/reconstruction.smk"  # section 3.2: decoded audio and codes
+include: "workflow/rules/codebook.smk"  # section 4.4
+include: "workflow/rules/metrics.smk"  # section 3.2
+include: "workflow/rules/report.smk"  # Tables 1-4, Figure 1, the page
+
+
+localrules:
+    all,
+    controls,
+    downloads,
+    figure1,
+    report,
+    table1,
+    table2,
+    table3,
+    table4,
+
+
+rule all:
+    """Tables 1-4, Figure 1 and the report: the paper, and nothing beside it."""
+    default_target: True
+    input:
+        TABLE_FILES,
+        FIGURE_FILES,
+        f"{RESULTS}/report.html",
+
+
+rule controls:
+    """The control runs that the paper lacks, trained and measured; the report shows them when they are there."""
+    input:
+        measured(STUDY.control_runs),
+
+
+rule downloads:
+    """Everything that has to be fetched or made before the first job: run it on a node with network."""
+    input:
+        CORPUS_READY,
+
+
+rule table1:
+    """Table 1: published codecs."""
+    input:
+        f"{RESULTS}/tables/table1.md",
+
+
+rule table2:
+    """Table 2: frame rates under fixed clip duration, and the repaired models."""
+    input:
+        f"{RESULTS}/tables/table2.md",
+
+
+rule table3:
+    """Table 3: codebook utilization and entropy efficiency."""
+    input:
+        f"{RESULTS}/tables/table3.md",
+
+
+rule table4:
+    """Table 4: frame rates under fixed tokens per clip."""
+    input:
+        f"{RESULTS}/tables/table4.md",
+
+
+rule figure1:
+    """Figure 1: WER, STOI and phonemes per frame against frame rate."""
+    input:
+        FIGURE_FILES,
+
+
+rule report:
+    """The page that holds tables, figure, choices and provenance."""
+    input:
+        f"{RESULTS}/report.html",
+
+
+onsuccess:
+    if Path(f"{RESULTS}/report.html").exists():
+        print(f"\nThe report: {RESULTS}/report.html")

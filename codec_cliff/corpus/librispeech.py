@@ -1,0 +1,144 @@
+"""LibriSpeech from OpenSLR: fetched with resumption, checked by the published MD5, unpacked whole or not at all."""
+
+import hashlib
+import http.client
+import shutil
+import tarfile
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from tqdm import tqdm
+
+from codec_cliff.errors import CorpusError
+
+MIRRORS = (
+    "https://www.openslr.org/resources",
+    "https://us.openslr.org/resources",
+    "https://openslr.elda.org/resources",
+)
+# In the split's folder: what it was unpacked from. It tells our folders from others' where a workflow, before a rerun,
+# deletes its own flag, the empty `<root>/<split>.complete`.
+MARKER = ".complete"
+TIMEOUT_SECONDS = 60
+BLOCK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A split's archive: its path below a mirror, and its MD5."""
+
+    path: str
+    md5: str
+
+
+# OpenSLR's resources/12/md5sum.txt and, for Mini LibriSpeech, resources/31/md5sum.txt, as several projects quote them.
+ARCHIVES = {
+    "train-clean-100": Archive("12/train-clean-100.tar.gz", "2a93770f6d5c6c964bc36631d331a522"),
+    "dev-clean": Archive("12/dev-clean.tar.gz", "42e2234ba48799c1f50f24a7926300a1"),
+    "test-clean": Archive("12/test-clean.tar.gz", "32fa31d27d2e1cad72775fee3f4849a9"),
+    "train-clean-5": Archive("31/train-clean-5.tar.gz", "5df7d4e78065366204ca6845bb08f490"),
+    "dev-clean-2": Archive("31/dev-clean-2.tar.gz", "6d7ab67ac6a1d2c993d050e16d61080d"),
+}
+
+
+def download(
+    root: str | Path, split: str, mirrors: Sequence[str] = MIRRORS, archives: Mapping[str, Archive] = ARCHIVES
+) -> Path:
+    """Make `<root>/<split>/<speaker>/<chapter>/*.flac` and return `<root>/<split>`; at once where it is complete.
+
+    The empty file `<root>/<split>.complete` is written last. An interrupted download goes on where it stopped. Raises
+    CorpusError where the split is unknown, no mirror can be reached, the checksum differs, or the folder is there but
+    was not unpacked by this function.
+    """
+    folder = Path(root) / split
+    if split not in archives:
+        raise CorpusError(f"split {split}: not known; known: {', '.join(archives)} (or set corpus.kind to folder)")
+    if not (folder / MARKER).exists():
+        _obtain(folder, archives[split], mirrors)
+    (Path(root) / f"{split}.complete").touch()
+    return folder
+
+
+def _obtain(folder: Path, archive: Archive, mirrors: Sequence[str]) -> None:
+    if folder.exists() and any(folder.iterdir()):
+        raise CorpusError(
+            f"{folder}: was not unpacked by this command; set corpus.kind to folder to use it as it is, or move it"
+        )
+    partial = folder.with_name(f"{folder.name}.tar.gz.part")
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    _fetch(partial, [f"{mirror}/{archive.path}" for mirror in mirrors])
+    _verify(partial, archive)
+    _unpack(partial, folder, archive)
+    partial.unlink()
+
+
+def _fetch(partial: Path, urls: list[str]) -> None:
+    faults = []
+    for url in urls:
+        try:
+            _fetch_rest(partial, url)
+            return
+        except (OSError, http.client.HTTPException) as error:  # URLError and a timeout are OSErrors
+            faults.append(f"{url} ({error})")
+    raise CorpusError(
+        f"cannot download {'; '.join(faults)}. Where there is no network, set corpus.root to a folder that holds the "
+        "split and corpus.kind to folder; else run again: the download goes on where it stopped"
+    )
+
+
+def _fetch_rest(partial: Path, url: str) -> None:
+    """Append what is missing; a server that ignores the range sends everything, and the file starts anew."""
+    have = partial.stat().st_size if partial.exists() else 0
+    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    try:
+        response = urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)
+    except urllib.error.HTTPError as error:
+        if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            return  # nothing is missing; the checksum decides
+        raise
+    with response, open(partial, "ab" if response.status == http.HTTPStatus.PARTIAL_CONTENT else "wb") as file:
+        _copy(response, file, url)
+
+
+def _copy(response: http.client.HTTPResponse, file: BinaryIO, url: str) -> None:
+    announced = response.headers.get("Content-Length")
+    total = file.tell() + int(announced) if announced else None
+    print(f"{url}: from byte {file.tell()} of {total or 'an unknown number'}", flush=True)
+    with tqdm(desc=url, total=total, initial=file.tell(), unit="B", unit_scale=True, disable=None) as progress:
+        while block := response.read(BLOCK_BYTES):
+            file.write(block)
+            progress.update(len(block))
+    if total is not None and file.tell() != total:
+        raise ConnectionError(f"the connection ended at byte {file.tell()} of {total}")
+
+
+def _verify(partial: Path, archive: Archive) -> None:
+    with open(partial, "rb") as file:
+        md5 = hashlib.file_digest(file, "md5").hexdigest()
+    if md5 != archive.md5:
+        partial.unlink()
+        raise CorpusError(
+            f"{partial}: MD5 is {md5}, published is {archive.md5}; the file was removed, run again to fetch it anew"
+        )
+
+
+def _unpack(partial: Path, folder: Path, archive: Archive) -> None:
+    """Unpack beside `folder` and rename, so that a folder of the split's name is always whole."""
+    scratch = folder.with_name(f".{folder.name}.unpacking")
+    shutil.rmtree(scratch, ignore_errors=True)
+    try:
+        with tarfile.open(partial) as tar:
+            tar.extractall(scratch, filter="data")
+        unpacked = scratch / "LibriSpeech" / folder.name
+        (unpacked / MARKER).write_text(f"{archive.path} {archive.md5}\n")
+        unpacked.replace(folder)
+    except (OSError, tarfile.TarError) as error:
+        raise CorpusError(
+            f"{folder}: cannot be unpacked ({error}); free space or rights may be lacking, then run again"
+        ) from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)

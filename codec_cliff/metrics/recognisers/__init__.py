@@ -1,0 +1,1 @@
+"""Speech recognisers for the word error rate."""

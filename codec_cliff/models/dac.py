@@ -1,0 +1,109 @@
+"""Frame-rate variants of DAC, through descript-audio-codec's own layers: strides in, generator and discriminator out (section 3.3)."""
+
+import json
+import math
+import warnings
+from pathlib import Path
+
+import torch
+from dac.model.dac import DAC
+from dac.model.discriminator import Discriminator
+from safetensors.torch import load_file
+from torch import nn
+
+from codec_cliff.config import Run
+from codec_cliff.errors import CodecError
+from codec_cliff.models.codec import CodecFacts, fit_length
+from codec_cliff.models.snake import replace_snakes
+
+# descript-audio-codec 1.0.0 uses weight_norm and jit as they were when it was written; both still work.
+warnings.filterwarnings("ignore", message=".*(weight_norm|torch.jit).*")
+
+
+def build_generator(run: Run) -> DAC:
+    """The variant's generator, with output length = input length at every stride."""
+    model = DAC(
+        encoder_dim=run.model.encoder_dim,
+        encoder_rates=list(run.strides),
+        decoder_dim=run.model.decoder_dim,
+        decoder_rates=list(reversed(run.strides)),
+        n_codebooks=run.model.n_codebooks,
+        codebook_size=run.model.codebook_size,
+        codebook_dim=run.model.codebook_dim,
+        quantizer_dropout=run.model.quantizer_dropout,
+        sample_rate=run.sample_rate,
+    )
+    return replace_snakes(mend_odd_strides(model))
+
+
+def mend_odd_strides(model: nn.Module) -> nn.Module:
+    """Give each transposed convolution of odd stride the one output sample it drops.
+
+    With kernel 2s, stride s and padding ceil(s/2), an odd stride loses a frame: DAC's 16 kHz decoder returns 8 samples less than
+    the encoder read, and its training stops on the shapes (https://github.com/descriptinc/descript-audio-codec/issues/42).
+    """
+    for module in model.modules():
+        if isinstance(module, nn.ConvTranspose1d):
+            module.output_padding = (module.stride[0] % 2,)
+    return model
+
+
+def build_discriminator(run: Run) -> Discriminator:
+    """DAC's discriminator: multi-period, and multi-band multi-resolution spectrogram."""
+    return Discriminator(
+        rates=[],
+        periods=list(run.discriminator.periods),
+        fft_sizes=list(run.discriminator.fft_sizes),
+        bands=[tuple(band) for band in run.discriminator.bands],
+        sample_rate=run.sample_rate,
+    )
+
+
+class TrainedCodec:
+    """A trained variant behind the signature that all codecs share; whole utterances, no chunking, no level change."""
+
+    def __init__(self, run: Run, model: DAC, device: str):
+        self.run = run
+        self.model = model.to(device).eval()
+        self.device = device
+        self.facts = CodecFacts(
+            run.sample_rate, run.frame_rate, run.model.n_codebooks, run.model.codebook_size, run.bitrate
+        )
+
+    @torch.inference_mode()
+    def encode(self, audio: torch.Tensor) -> torch.Tensor:
+        """Audio (T,) to codes (n_codebooks, ceil(T / hop_length)), int64."""
+        n_tokens = math.ceil(audio.shape[0] / self.run.hop_length)
+        padded = fit_length(audio, n_tokens * self.run.hop_length)
+        _, codes, *_ = self.model.encode(padded.to(self.device)[None, None])
+        return codes[0].cpu()
+
+    @torch.inference_mode()
+    def decode(self, codes: torch.Tensor, n_samples: int) -> torch.Tensor:
+        """Codes (n_codebooks, N) to audio (n_samples,)."""
+        z, *_ = self.model.quantizer.from_codes(codes.to(self.device)[None])
+        return fit_length(self.model.decode(z)[0, 0].cpu(), n_samples)
+
+
+def load_run(run_folder: str | Path) -> Run:
+    """The resolved configuration that a run folder was trained with."""
+    path = Path(run_folder) / "config.json"
+    if not path.exists():
+        raise CodecError(f"{path}: not there, so this folder holds no trained codec; train it first")
+    return Run.from_dict(json.loads(path.read_text()))
+
+
+def load_generator(run_folder: str | Path) -> tuple[Run, DAC]:
+    """A run folder's configuration and its generator with the final weights."""
+    run = load_run(run_folder)
+    weights = Path(run_folder) / "model.safetensors"
+    if not weights.exists():
+        raise CodecError(f"{weights}: not there; the training of {run.codec} has not finished")
+    model = build_generator(run)
+    model.load_state_dict(load_file(weights))
+    return run, model
+
+
+def load_trained_codec(run_folder: str | Path, device: str = "cpu") -> TrainedCodec:
+    """The codec of a finished run folder."""
+    return TrainedCodec(*load_generator(run_folder), device)

@@ -1,0 +1,70 @@
+"""DAC at 16 and 24 kHz (Kumar et al., 2023), from the weights of its GitHub releases, through `dac.DAC`.
+
+Right zero-padding to whole tokens as in the model's own `preprocess`; one pass over the utterance; no loudness
+normalisation (`DAC.compress` brings audio to -16 LUFS and decodes in chunks: other figures). One of the published
+strides is odd, so the decoder returns 8 samples too few; zeros replace them, the model stays as published.
+"""
+
+import inspect
+from pathlib import Path
+
+import dac
+import torch
+
+from codec_cliff.errors import CodecError
+from codec_cliff.models.codec import CodecFacts, fit_length
+from codec_cliff.models.reference.facts import check_facts
+from codec_cliff.models.reference.weights import download, load_checkpoint
+
+RELEASES = "https://github.com/descriptinc/descript-audio-codec/releases/download"
+WEIGHTS = {
+    "dac_16k": ("0.0.5", "weights_16khz.pth"),
+    "dac_24k": ("0.0.4", "weights_24khz.pth"),
+}  # dac/utils/__init__.py
+
+
+def load(codec_id: str, cache: Path, device: torch.device) -> "DescriptAudioCodec":
+    """`dac_16k` or `dac_24k`; the weights lie at `<cache>/dac/<tag>/<file>`."""
+    tag, name = WEIGHTS[codec_id]
+    path = download(f"{RELEASES}/{tag}/{name}", cache / "dac" / tag / name)
+    model = _model(path)
+    facts = check_facts(
+        codec_id,
+        sample_rate=model.sample_rate,
+        frame_rate=model.sample_rate / model.hop_length,
+        n_codebooks=model.n_codebooks,
+        codebook_size=model.codebook_size,
+    )
+    return DescriptAudioCodec(facts, model.to(device).eval(), device)
+
+
+def _model(path: Path) -> dac.DAC:
+    # What audiotools' BaseModel.load does, but read safely, and with missing weights an error, not random numbers.
+    checkpoint = load_checkpoint(path)
+    known = inspect.signature(dac.DAC).parameters
+    model = dac.DAC(**{key: value for key, value in checkpoint["metadata"]["kwargs"].items() if key in known})
+    missing = model.load_state_dict(checkpoint["state_dict"], strict=False).missing_keys
+    if missing:
+        raise CodecError(f"{path}: lacks {len(missing)} weights, first {missing[0]}; delete it to download it again")
+    return model
+
+
+class DescriptAudioCodec:
+    """A published DAC; codes are int64 (n_codebooks, N)."""
+
+    def __init__(self, facts: CodecFacts, model: dac.DAC, device: torch.device):
+        self.facts = facts
+        self._model = model
+        self._device = device
+
+    @torch.inference_mode()
+    def encode(self, audio: torch.Tensor) -> torch.Tensor:
+        """Audio (T,) to codes (n_codebooks, ceil(T / hop_length))."""
+        padded = self._model.preprocess(audio.to(self._device)[None, None], self.facts.sample_rate)  # (1, 1, T)
+        return self._model.encode(padded)[1][0].cpu()
+
+    @torch.inference_mode()
+    def decode(self, codes: torch.Tensor, n_samples: int) -> torch.Tensor:
+        """Codes (n_codebooks, N) to audio (n_samples,)."""
+        z = self._model.quantizer.from_codes(codes.to(self._device)[None])[0]  # (1, D, N)
+        return fit_length(self._model.decode(z)[0, 0].cpu(), n_samples)

@@ -1,0 +1,49 @@
+"""Mimi at 24 kHz (Défossez et al., 2024), through `transformers.MimiModel`, with the number of codebooks always said.
+
+Table 1 prints 8 codebooks; `MimiModel.encode` uses all 32 unless told otherwise, and the table's figures look like 32.
+So both are offered: `mimi_8` is what the table says, `mimi_32` what the library does by default.
+"""
+
+from pathlib import Path
+
+import torch
+from transformers import MimiModel
+
+from codec_cliff.models.codec import CodecFacts, fit_length
+from codec_cliff.models.reference.facts import check_facts, reference_facts
+from codec_cliff.models.reference.weights import HubFiles, hub_folder
+
+FILES = HubFiles("kyutai/mimi", "89091b3e466eb6a9d11e537bf26b144f194978f7", ("config.json", "model.safetensors"))
+
+
+def load(codec_id: str, cache: Path, device: torch.device) -> "Mimi":
+    """`mimi_8` or `mimi_32`: the same weights, the first 8 or all 32 codebooks."""
+    model = MimiModel.from_pretrained(hub_folder(FILES, cache), dtype=torch.float32).to(device).eval()
+    facts = check_facts(
+        codec_id,
+        sample_rate=model.config.sampling_rate,
+        frame_rate=model.config.frame_rate,
+        n_codebooks=min(model.config.num_quantizers, reference_facts(codec_id).n_codebooks),
+        codebook_size=model.config.codebook_size,
+    )
+    return Mimi(facts, model, device)
+
+
+class Mimi:
+    """Mimi with the first `facts.n_codebooks` of its codebooks; codes are int64 (n_codebooks, N)."""
+
+    def __init__(self, facts: CodecFacts, model: MimiModel, device: torch.device):
+        self.facts = facts
+        self._model = model
+        self._device = device
+
+    @torch.inference_mode()
+    def encode(self, audio: torch.Tensor) -> torch.Tensor:
+        """Audio (T,) to codes (n_codebooks, N)."""
+        output = self._model.encode(audio.to(self._device)[None, None], num_quantizers=self.facts.n_codebooks)
+        return output.audio_codes[0].cpu()
+
+    @torch.inference_mode()
+    def decode(self, codes: torch.Tensor, n_samples: int) -> torch.Tensor:
+        """Codes (n_codebooks, N) to audio (n_samples,)."""
+        return fit_length(self._model.decode(codes.to(self._device)[None]).audio_values[0, 0].cpu(), n_samples)

@@ -1,0 +1,1 @@
+"""Probes: one file, one question that the paper did not ask."""

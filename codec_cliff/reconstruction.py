@@ -1,0 +1,132 @@
+"""Every test utterance through a codec and back: 16-bit FLAC at the codec's own rate, and the codes (section 3.2)."""
+
+import argparse
+import json
+import math
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+import torchaudio
+from tqdm import tqdm
+
+from codec_cliff.config import ORIGINAL
+from codec_cliff.corpus.manifest import Utterance, write_manifest
+from codec_cliff.errors import CodecError, exit_cleanly
+from codec_cliff.files import atomic_path
+from codec_cliff.models.codec import Codec
+from codec_cliff.store import AudioStore, open_store
+
+PROGRESS_SECONDS = 20
+
+
+def reconstruct(codec: Codec, audio: torch.Tensor, sample_rate: int) -> tuple[torch.Tensor, object]:
+    """Audio (T,) at `sample_rate` to its reconstruction at the codec's own rate, shape (ceil(T * rate / sample_rate),), and the codes.
+
+    Resampling into the codec's rate is torchaudio's windowed sinc with its defaults.
+    """
+    n_samples = math.ceil(audio.shape[0] * codec.facts.sample_rate / sample_rate)
+    if codec.facts.sample_rate != sample_rate:
+        audio = torchaudio.functional.resample(audio, sample_rate, codec.facts.sample_rate)
+    codes = codec.encode(audio)
+    return codec.decode(codes, n_samples), codes
+
+
+def write_reconstructions(codec_id: str, codec: Codec | None, store: AudioStore, folder: Path, device: str) -> None:
+    """Fill `folder` with FLACs, manifest.tsv, codes.npz (where the codec has codebooks) and codec.json.
+
+    `codec` None stands for the unprocessed recordings. Raises CodecError where a reconstruction is not finite.
+    """
+    utterances, codes = [], []
+    start = shown = time.monotonic()
+    for index, utterance in enumerate(tqdm(store.utterances, codec_id, disable=None)):
+        audio = torch.from_numpy(store.audio(index))
+        if codec:
+            audio, utterance_codes = reconstruct(codec, audio, utterance.sample_rate)
+            codes.append(utterance_codes)
+        utterances.append(
+            _write_flac(folder, utterance, audio, codec.facts.sample_rate if codec else utterance.sample_rate)
+        )
+        if time.monotonic() - shown > PROGRESS_SECONDS:
+            print(f"{codec_id}: {index + 1} of {len(store.utterances)} utterances", flush=True)
+            shown = time.monotonic()
+    if codec and codec.facts.n_codebooks and all(isinstance(item, torch.Tensor) for item in codes):
+        _write_codes(folder / "codes.npz", codes)
+    facts = _facts(codec, store) | {"codec": codec_id, "device": device}
+    facts |= {"seconds": time.monotonic() - start, "audio_seconds": store.seconds}
+    with atomic_path(folder / "codec.json") as temporary:
+        temporary.write_text(json.dumps(facts, indent=1))
+    write_manifest(folder / "manifest.tsv", utterances)
+
+
+def _write_flac(folder: Path, utterance: Utterance, audio: torch.Tensor, sample_rate: int) -> Utterance:
+    if not torch.isfinite(audio).all():
+        raise CodecError(
+            f"{utterance.utterance_id}: the reconstruction holds NaN or infinity; the model's weights are broken"
+        )
+    path = folder / utterance.speaker_id / f"{utterance.utterance_id}.flac"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pcm = (audio.numpy().astype(np.float64) * 32768).round().clip(-32768, 32767).astype(np.int16)
+    soundfile.write(path, pcm, sample_rate, subtype="PCM_16")
+    return replace(utterance, path=str(path), n_samples=len(pcm), sample_rate=sample_rate)
+
+
+def _write_codes(path: Path, codes: list[torch.Tensor]) -> None:
+    """`codes` int32 (n_codebooks, frames of all utterances) and `offsets`: utterance i is codes[:, offsets[i]:offsets[i + 1]]."""
+    offsets = np.concatenate([[0], np.cumsum([item.shape[1] for item in codes])])
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        np.savez_compressed(file, codes=torch.cat(codes, dim=1).numpy().astype(np.int32), offsets=offsets)
+
+
+def _facts(codec: Codec | None, store: AudioStore) -> dict[str, object]:
+    if codec is None:
+        empty = dict.fromkeys(("frame_rate", "n_codebooks", "codebook_size", "bitrate"))
+        return {"sample_rate": store.utterances[0].sample_rate, **empty}
+    measured = getattr(codec, "measured_bitrate", None)  # codecs of variable rate know only afterwards
+    return asdict(codec.facts) | ({"nominal_bitrate": codec.facts.bitrate, "bitrate": measured} if measured else {})
+
+
+def load_codec(codec_id: str, run_folder: Path, cache: Path, device: str) -> Codec | None:
+    """The codec behind an id: a trained run's, a published one's, or None for the originals."""
+    if codec_id == ORIGINAL:
+        return None
+    if (run_folder / "config.json").exists():
+        from codec_cliff.models.dac import load_trained_codec
+
+        return load_trained_codec(run_folder, device)
+    from codec_cliff.models.reference import load_reference_codec
+
+    return load_reference_codec(codec_id, cache, device)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--codec", required=True)
+    parser.add_argument(
+        "--run-folder",
+        required=True,
+        type=Path,
+        help="results/<study>/runs/<codec>; need not exist for a published codec",
+    )
+    parser.add_argument("--manifest", required=True)
+    parser.add_argument("--store", required=True)
+    parser.add_argument("--folder", required=True, type=Path)
+    parser.add_argument("--cache", required=True, type=Path)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--threads", type=int, default=1)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    device = arguments.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    codec = load_codec(arguments.codec, arguments.run_folder, arguments.cache, device)
+    write_reconstructions(
+        arguments.codec, codec, open_store(arguments.manifest, arguments.store), arguments.folder, device
+    )
+
+
+if __name__ == "__main__":
+    exit_cleanly(main)

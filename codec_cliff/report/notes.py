@@ -1,0 +1,71 @@
+"""How metrics are headed and rounded, and what a table owes its reader about them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from codec_cliff.config import Study
+from codec_cliff.report.paper import is_paper_backend, paper
+from codec_cliff.report.results import Results
+from codec_cliff.report.scale import scale_differences
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How a metric is printed: heading, digits of ours and of the paper's value, and which way is better."""
+
+    heading: str
+    digits: int
+    better: str
+    paper_digits: int = 2
+
+
+METRICS = {
+    "stoi": Shown("STOI", 2, "higher"),
+    "stoi_aligned": Shown("STOI, lag removed", 2, "higher"),
+    "lag_ms": Shown("Lag (ms)", 1, "lower"),
+    "wer": Shown("WER (%)", 1, "lower"),
+    "wer_flat": Shown("WER (%), no text prior", 1, "lower"),
+    "mcd": Shown("MCD", 2, "lower"),
+    "mcd_raw": Shown("MCD, raw", 2, "lower"),
+    "spk_sim": Shown("SPK-SIM", 2, "higher"),
+    "utmos": Shown("UTMOS", 2, "higher"),
+    "dnsmos_p808": Shown("DNSMOS P.808", 2, "higher"),
+}
+TABLE_METRICS = ("stoi", "wer", "wer_flat", "mcd", "spk_sim", "utmos", "dnsmos_p808")
+LAG_METRICS = ("lag_ms", "stoi", "stoi_aligned", "mcd", "mcd_raw")
+DAGGER = "† The two protocols give the same clips at this rate: one model, printed in both tables, as in the paper."
+
+
+def metric_notes(study: Study, results: Results, metrics: Sequence[str], codecs: Sequence[str]) -> list[str]:
+    """What a table owes its reader: backends, what was resampled, and what could not be scored."""
+    found = {metric: [row for codec in codecs if (row := results.figure(codec, metric))] for metric in metrics}
+    rows = [row for rows in found.values() for row in rows]
+    backends = {(row["metric"], row["backend"]): backend_note(row) for row in rows}
+    samples = sorted({f"{row['unit']}s ({row['n_speakers']:.0f} speakers)" for row in rows if row["unit"]})
+    intervals = f"{study.statistics['confidence']:.0%} bootstrap intervals over {' or '.join(samples)}"
+    missing = []
+    for metric, rows in found.items():
+        left_out = [f"{row['codec']} {row['n_missing']:.0f}" for row in rows if row["n_missing"]]
+        missing += (
+            [f"{METRICS[metric].heading}, utterances without a score: {', '.join(left_out)}."] if left_out else []
+        )
+    return [*backends.values(), f"Brackets: {intervals}.", *scale_note(study), *missing]
+
+
+def scale_note(study: Study) -> list[str]:
+    """That the paper's values stand beside those of a study unlike the paper's; nothing where it is alike."""
+    if not scale_differences(study):
+        return []
+    return [f"The paper's values are of {paper()['corpus']} and its own models; this study is not at that scale."]
+
+
+def backend_note(row: dict[str, Any]) -> str:
+    """Which backend a figure is from, and whether the paper's value may be compared with it."""
+    metric, named = row["metric"], paper()["backends"].get(row["metric"])
+    measured = f"{METRICS[metric].heading}: {row['backend']} ({row['revision']})"
+    if named is None or is_paper_backend(metric, row["backend"]):
+        return f"{measured}."
+    if named["id"] is None:
+        return f"{measured}; {named['note']}."
+    return f"{measured}; the paper used {named['name']}, so its values are not comparable with these."

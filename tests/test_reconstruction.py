@@ -1,0 +1,67 @@
+"""Reconstruction: the original's duration to the sample, codes with offsets, and the originals bit for bit."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from codec_cliff.config import ORIGINAL
+from codec_cliff.corpus.manifest import read_manifest
+from codec_cliff.errors import CodecError
+from codec_cliff.models.codec import CodecFacts, fit_length
+from codec_cliff.reconstruction import load_codec, reconstruct, write_reconstructions
+from codec_cliff.training import train
+
+
+class Identity:
+    """A codec at a rate of its own whose codes are the samples."""
+
+    def __init__(self, sample_rate: int):
+        self.facts = CodecFacts(sample_rate, float(sample_rate), 0, 0, 0.0)
+
+    def encode(self, audio):
+        return [audio]
+
+    def decode(self, codes, n_samples):
+        return fit_length(codes[0], n_samples)
+
+
+@pytest.mark.parametrize("n_samples", [1, 2, 999, 16000])
+def test_another_rate_keeps_the_duration_to_the_sample(n_samples):
+    audio, _ = reconstruct(Identity(24000), torch.zeros(n_samples), 16000)
+    assert audio.shape == (-(-n_samples * 24000 // 16000),)
+
+
+def test_originals_are_bit_exact(store, tmp_path):
+    write_reconstructions(ORIGINAL, None, store, tmp_path, "cpu")
+    for index, utterance in enumerate(read_manifest(tmp_path / "manifest.tsv")):
+        audio, _ = soundfile.read(utterance.path, dtype="float32")
+        np.testing.assert_array_equal(audio, store.audio(index))
+    assert json.loads((tmp_path / "codec.json").read_text())["bitrate"] is None
+
+
+def test_a_trained_codec_end_to_end(tiny_run, store, tmp_path):
+    class Never:
+        reason = None
+
+    train(tiny_run, store, tmp_path / "run", Never())
+    codec = load_codec(tiny_run.codec, tmp_path / "run", tmp_path / "cache", "cpu")
+    write_reconstructions(tiny_run.codec, codec, store, tmp_path / "out", "cpu")
+    decoded = read_manifest(tmp_path / "out" / "manifest.tsv")
+    assert [(u.utterance_id, u.n_samples) for u in decoded] == [(u.utterance_id, u.n_samples) for u in store.utterances]
+    with np.load(tmp_path / "out" / "codes.npz") as file:
+        assert file["codes"].shape == (2, file["offsets"][-1])
+        assert np.diff(file["offsets"]).tolist() == [-(-u.n_samples // 2560) for u in store.utterances]
+        assert file["codes"].max() < 16
+
+
+def test_nan_is_an_error_and_no_file(store, tmp_path):
+    class Broken(Identity):
+        def decode(self, codes, n_samples):
+            return torch.full((n_samples,), torch.nan)
+
+    with pytest.raises(CodecError, match="NaN or infinity"):
+        write_reconstructions("broken", Broken(16000), store, tmp_path, "cpu")
+    assert not (tmp_path / "manifest.tsv").exists()

@@ -1,0 +1,40 @@
+# Section 4.3: phonemes per frame, from a forced alignment of the test set.
+ALIGNER = STUDY.alignment["aligner"]
+
+
+rule align:
+    """Phone intervals of every test utterance, as TextGrids in the Montreal Forced Aligner's shape."""
+    input:
+        module(f"alignment/{ALIGNER}"),
+        manifest=f"{RESULTS}/data/test.tsv",
+        store=f"{RESULTS}/data/test.npy",
+    output:
+        f"{RESULTS}/alignment/textgrids.tsv",
+    log:
+        f"{LOGS}/align.log",
+    conda:
+        "../../envs/mfa.yaml" if ALIGNER == "mfa" else MAIN_ENVIRONMENT
+    params:
+        folder=f"{RESULTS}/alignment/textgrids",
+        aligner=ALIGNER,
+    shell:
+        "python -m codec_cliff.alignment --aligner {params.aligner} --manifest {input.manifest} --store {input.store}"
+        " --output-dir {params.folder} --index {output} > {log} 2>&1"
+
+
+rule phonemes_per_frame:
+    """Three definitions of phonemes per frame, for every frame rate of the study."""
+    input:
+        module("phonemes"),
+        index=f"{RESULTS}/alignment/textgrids.tsv",
+        manifest=f"{RESULTS}/data/test.tsv",
+    output:
+        f"{RESULTS}/alignment/phonemes_per_frame.csv",
+    log:
+        f"{LOGS}/phonemes_per_frame.log",
+    conda:
+        MAIN_ENVIRONMENT
+    params:
+        frame_rates=[f"{rate.frame_rate:g}" for rate in STUDY.frame_rates],
+    shell:
+        "python -m codec_cliff.phonemes --index {input.index} --manifest {input.manifest} --frame-rates {params.frame_rates} --output {output} > {log} 2>&1"

@@ -1,0 +1,31 @@
+# Section 3.2: every test utterance through a codec and back.
+ENVIRONMENTS = {
+    "qwen3_tts_12hz": "../../envs/qwen.yaml"
+}  # stacks that cannot live with the others
+
+
+def reconstruction_environment(wildcards):
+    return ENVIRONMENTS.get(wildcards.codec, MAIN_ENVIRONMENT)
+
+
+rule reconstruct:
+    """Decoded audio and codes of one codec; the originals are a codec too."""
+    input:
+        module("reconstruction"),
+        weights,
+        manifest=f"{RESULTS}/data/test.tsv",
+        store=f"{RESULTS}/data/test.npy",
+    output:
+        f"{RESULTS}/reconstruction/{{codec}}/manifest.tsv",
+        f"{RESULTS}/reconstruction/{{codec}}/codec.json",
+    log:
+        f"{LOGS}/reconstruct/{{codec}}.log",
+    conda:
+        reconstruction_environment
+    params:
+        run_folder=f"{RESULTS}/runs/{{codec}}",
+        folder=f"{RESULTS}/reconstruction/{{codec}}",
+        cache=STUDY.cache,
+    shell:
+        "python -m codec_cliff.reconstruction --codec {wildcards.codec} --run-folder {params.run_folder} --manifest {input.manifest} --store {input.store}"
+        " --folder {params.folder} --cache {params.cache:q} --threads {threads} > {log} 2>&1"

@@ -1,0 +1,22 @@
+# Sections 3.3 and 3.4: one job a codec. Only the final weights are declared: a failed job keeps its checkpoint and goes on from it.
+
+
+rule train:
+    """Train one frame rate under one clip protocol."""
+    input:
+        manifest=f"{RESULTS}/data/train.tsv",
+        store=f"{RESULTS}/data/train.npy",
+    output:
+        f"{RESULTS}/runs/{{run}}/model.safetensors",
+        f"{RESULTS}/runs/{{run}}/run.json",
+    log:
+        f"{LOGS}/train/{{run}}.log",
+    conda:
+        MAIN_ENVIRONMENT
+    resources:
+        gpu=1,
+    params:
+        run=lambda wildcards: json.dumps(STUDY.runs[wildcards.run].to_dict()),
+        folder=f"{RESULTS}/runs/{{run}}",
+    shell:
+        "python -m codec_cliff.training --run {params.run:q} --manifest {input.manifest} --store {input.store} --folder {params.folder} --threads {threads} --log {log}"
