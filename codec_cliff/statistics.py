@@ -14,6 +14,7 @@ from codec_cliff.bootstrap import Resampling, bootstrap_ratio, paired_difference
 from codec_cliff.config import Study, load_study
 from codec_cliff.errors import MetricError, exit_cleanly
 from codec_cliff.files import atomic_path
+from codec_cliff.phonemes import LAST_BIN
 from codec_cliff.report.paper import paper_phonemes
 
 
@@ -149,9 +150,14 @@ PHONEME_DEFINITIONS = {  # numerator and denominator columns; the paper does not
     "per_speech_second": ("phones", "speech_seconds"),
 }
 
+MANY_PHONEMES = 5  # of the distribution over frames, this many and more are one class
+
 
 def phonemes(counts: pd.DataFrame, resampling: Resampling) -> pd.DataFrame:
-    """Phonemes a frame by frame rate, definition and silence (section 4.3); without a frame rate: a second."""
+    """Phonemes a frame by frame rate, definition and silence (section 4.3); without a frame rate: a second.
+
+    The definitions `share_0` to `share_5` are the distribution: the share of frames that so many phonemes overlap (5: or more).
+    """
     counts = counts.assign(n_tokens=counts["seconds"] * counts["frame_rate"])
     rates = {rate: rows for rate, rows in counts.groupby("frame_rate", sort=False)}
     rows = [row for rate, group in rates.items() for row in _phoneme_rows(rate, group, resampling)]
@@ -167,6 +173,11 @@ def _phoneme_rows(rate: float | None, counts: pd.DataFrame, resampling: Resampli
             estimate = bootstrap_ratio(counts[column], counts[denominator], counts["speaker_id"], resampling)
             names = {"frame_rate": rate, "definition": definition, "silence": silence}
             yield {**names, **asdict(estimate), "paper": paper_phonemes(rate)}
+    for number in range(MANY_PHONEMES + 1) if rate is not None else ():
+        held = [f"frames_with_{n}" for n in ([number] if number < MANY_PHONEMES else range(number, LAST_BIN + 1))]
+        estimate = bootstrap_ratio(counts[held].sum(axis=1), counts["n_frames"], counts["speaker_id"], resampling)
+        names = {"frame_rate": rate, "definition": f"share_{number}", "silence": "without"}
+        yield {**names, **asdict(estimate), "paper": None}
 
 
 def default_codecs(study: Study, results: Path) -> list[str]:

@@ -154,7 +154,9 @@ def _phonemes(path: Path, study: Study) -> None:
         counts = {"phones": phones, "overlapping": phones + n_frames, "distinct": phones + 0.8 * n_frames}
         silences = {f"{name}_with_silence": 1.1 * values for name, values in counts.items()}
         times = {"frame_rate": rate, "seconds": seconds, "speech_seconds": 0.9 * seconds, "n_frames": n_frames}
-        frames.append(pd.DataFrame({**ids, **times, **counts, **silences}))
+        shares = rng.multinomial(n_frames.astype(int), np.full(16, 1 / 16))
+        bins = {f"frames_with_{number}": shares[:, number] for number in range(16)}
+        frames.append(pd.DataFrame({**ids, **times, **counts, **silences, **bins}))
     _csv(path, pd.concat(frames))
 
 

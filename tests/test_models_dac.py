@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from dac.model.dac import DAC
 from dac.nn.layers import Snake1d
 
 from codec_cliff.config import load_study
 from codec_cliff.models.dac import TrainedCodec, build_generator
-from codec_cliff.models.snake import Snake
+from codec_cliff.models.layers import PointwiseConv1d, Snake
 from tests.conftest import tiny_config
 
 STUDY = load_study(tiny_config())
@@ -66,3 +67,32 @@ def test_snake_is_dacs_gradients_included():
     torch.testing.assert_close(outputs[1], outputs[0])
     torch.testing.assert_close(inputs[1].grad, inputs[0].grad)
     torch.testing.assert_close(ours.alpha.grad, theirs.alpha.grad)
+
+
+def test_a_model_of_our_layers_is_dacs_gradients_included():
+    run = STUDY.runs["6.25hz-fixed-tokens"]
+    torch.manual_seed(0)
+    ours = build_generator(run).double()
+    theirs = DAC(
+        encoder_dim=4,
+        encoder_rates=list(run.strides),
+        decoder_dim=32,
+        decoder_rates=list(reversed(run.strides)),
+        n_codebooks=2,
+        codebook_size=16,
+        codebook_dim=8,
+        quantizer_dropout=0.5,
+        sample_rate=16000,
+    ).double()
+    theirs.load_state_dict(ours.state_dict())
+    assert any(isinstance(module, PointwiseConv1d) for module in ours.modules())
+    audio = torch.randn(2, 1, 7680, dtype=torch.float64)
+    outputs = []
+    for model in (ours, theirs):
+        torch.manual_seed(1)  # of the quantizer's dropout
+        outputs.append(model(audio, 16000)["audio"])
+        outputs[-1].square().sum().backward()
+    torch.testing.assert_close(*outputs)
+    for (name, parameter), other in zip(ours.named_parameters(), theirs.parameters(), strict=True):
+        if parameter.grad is not None:
+            torch.testing.assert_close(parameter.grad, other.grad, msg=name)

@@ -143,6 +143,8 @@ def test_phonemes_a_frame_from_sums():
     counts = counts.assign(frame_rate=6.25, n_frames=[7, 19], phones=[12, 36], overlapping=[20, 58], distinct=[18, 50])
     for name in ("phones", "overlapping", "distinct"):
         counts[f"{name}_with_silence"] = counts[name] + 1
+    for number in range(16):
+        counts[f"frames_with_{number}"] = [{2: 4, 7: 2, 15: 1}.get(number, 0), 19 if number == 3 else 0]
     found = phonemes(counts, BY)
     values = found.set_index(["definition", "silence"])["value"]
     assert values["per_second", "without"] == pytest.approx(12)
@@ -150,6 +152,8 @@ def test_phonemes_a_frame_from_sums():
     assert values["rate", "without"] == pytest.approx(12 / 6.25)
     assert values["overlapping", "without"] == pytest.approx(78 / 26)
     assert values["distinct", "with"] == pytest.approx(70 / 26)
+    shares = [values[f"share_{number}", "without"] for number in range(6)]
+    assert shares == pytest.approx([0, 0, 4 / 26, 19 / 26, 0, 3 / 26])
     assert found.set_index("definition")["paper"].to_dict()["rate"] == 2.6
     assert found[found["frame_rate"].isna()]["paper"].unique().tolist() == [12.2]
 

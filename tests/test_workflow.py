@@ -114,7 +114,7 @@ def test_a_second_call_does_nothing(study):
 
 def test_a_deleted_figure_is_one_job(study):
     (study / RESULTS / "figures/figure1.png").unlink()
-    rebuilt = snakemake(study, f"{RESULTS}/figures/figure1.png", "--configfile", "tests/micro.yaml")
+    rebuilt = snakemake(study, "--configfile", "tests/micro.yaml", "--", f"{RESULTS}/figures/figure1.png")
     assert rebuilt.returncode == 0, rebuilt.stderr
     assert jobs(rebuilt) == {"figure": 1}
     assert (study / RESULTS / "figures/figure1.png").stat().st_size > 10_000

@@ -14,7 +14,7 @@ from torch import nn
 from codec_cliff.config import Run
 from codec_cliff.errors import CodecError
 from codec_cliff.models.codec import CodecFacts, fit_length
-from codec_cliff.models.snake import replace_snakes
+from codec_cliff.models.layers import replace_layers
 
 # descript-audio-codec 1.0.0 uses weight_norm and jit as they were when it was written; both still work.
 warnings.filterwarnings("ignore", message=".*(weight_norm|torch.jit).*")
@@ -33,7 +33,7 @@ def build_generator(run: Run) -> DAC:
         quantizer_dropout=run.model.quantizer_dropout,
         sample_rate=run.sample_rate,
     )
-    return replace_snakes(mend_odd_strides(model))
+    return replace_layers(mend_odd_strides(model))
 
 
 def mend_odd_strides(model: nn.Module) -> nn.Module:

@@ -77,6 +77,11 @@ def coverage(study: Study, results: Results) -> Table:
     return Table("coverage", title, results.coverage, list(COVERAGE_COLUMNS.values()), lines, notes)
 
 
+DISTRIBUTION = [
+    f"share_{number}" for number in range(6)
+]  # of frames, by how many phonemes overlap them; the last: or more
+
+
 def phonemes(study: Study, results: Results) -> Table:
     """Phonemes a frame under three definitions, with and without silence (section 4.3)."""
     rows = {(row["frame_rate"], row["definition"], row["silence"]): row for row in results.phonemes}
@@ -88,9 +93,12 @@ def phonemes(study: Study, results: Results) -> Table:
             for name, row in found.items():
                 record |= {name: row["value"], f"{name}_low": row["low"], f"{name}_high": row["high"]}
                 record[f"{name}_paper"] = paper_phonemes(rate)
-            records.append(record)
+            shares = (
+                {name: rows[rate, name, "without"]["value"] for name in DISTRIBUTION} if silence == "without" else {}
+            )
+            records.append(record | {name: shares.get(name) for name in DISTRIBUTION})
             cells = [plain(rate), Cell(silence), *(_phoneme_cell(row) for row in found.values())]
-            lines.append(Line(cells))
+            lines.append(Line([*cells, Cell(" / ".join(f"{share:.0%}" for share in shares.values()))]))
     per_second = [row for row in results.phonemes if row["frame_rate"] is None]
     notes = [
         f"Phonemes {PER_SECOND[row['definition'], row['silence']]}: {_phoneme_cell(row).text}." for row in per_second
@@ -99,7 +107,7 @@ def phonemes(study: Study, results: Results) -> Table:
         "The paper does not define phonemes a frame; under the first definition 12.2 a second are not 2.6 a frame."
     )
     notes.append(f"Phonemes aligned by {study.alignment['aligner']}; {intervals(study, results.phonemes)}.")
-    header = ["Hz", "Silence", *DEFINITIONS.values()]
+    header = ["Hz", "Silence", *DEFINITIONS.values(), "Frames that 0 / 1 / 2 / 3 / 4 / 5 or more overlap"]
     return Table("phonemes", "Phonemes a frame", records, header, lines, notes)
 
 

@@ -4,7 +4,7 @@
 rule codebook:
     """Utilization and entropy efficiency of a codec's codes, raw and on as many frames as the lowest rate has."""
     input:
-        module("codebook"),
+        source("codebook"),
         manifest=f"{RESULTS}/reconstruction/{{codec}}/manifest.tsv",
         reference=f"{RESULTS}/data/test.tsv",
     output:

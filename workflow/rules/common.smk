@@ -1,12 +1,17 @@
 # The study, checked and frozen, and the names that the rule files share.
 import json
+import os
 import re
+import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
 from codec_cliff.config import load_study
 from codec_cliff.errors import ConfigError
+
+# Jobs call `python`: the one that Snakemake itself runs in, unless a conda environment puts its own before it.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 try:
     STUDY = load_study(config)
@@ -20,12 +25,33 @@ STUDY_JSON = json.dumps(
 )  # for the jobs that need the whole study: tables, figures, report
 MAIN_ENVIRONMENT = "../../envs/codec-cliff.yaml"
 
+ENVIRONMENTS = {
+    "qwen3_tts_12hz": "../../envs/qwen.yaml"
+}  # stacks that cannot live with the others
+
 METRICS = list(STUDY.metrics)
+BACKEND_MODULES = {
+    "pocketsphinx": ["metrics/recognisers/pocketsphinx"],
+    "mms_1b_all": ["metrics/recognisers/mms"],
+    "dnsmos_p808": ["metrics/predictors/dnsmos"],
+    "utmos22_strong": ["metrics/predictors/utmos22"],
+}
+
 TABLES = ["table1", "table2", "table3", "table4", "coverage", "phonemes"]
 TABLE_FILES = expand(
     f"{RESULTS}/tables/{{table}}.{{kind}}", table=TABLES, kind=["csv", "md", "tex"]
 )
 FIGURE_FILES = multiext(f"{RESULTS}/figures/figure1", ".pdf", ".png", ".svg")
+
+
+def results_folder(wildcards):
+    """The study's folder, for jobs that read many of its files."""
+    return RESULTS
+
+
+def corpus_root(wildcards):
+    """The folder that holds the corpus' splits."""
+    return CORPUS_ROOT
 
 
 def alternatives(names):
@@ -42,7 +68,7 @@ wildcard_constraints:
     table=alternatives(TABLES),
 
 
-def module(name):
+def source(name):
     """A module listed as input, so that a changed metric or table is computed anew; compared by content, not by date."""
     return f"codec_cliff/{name}.py"
 
@@ -51,3 +77,32 @@ def weights(wildcards):
     """What a codec is reconstructed with: a trained or repaired model; published codecs fetch their own."""
     local = wildcards.codec in STUDY.runs or wildcards.codec in STUDY.repaired
     return f"{RESULTS}/runs/{wildcards.codec}/model.safetensors" if local else []
+
+
+def reconstruction_environment(wildcards):
+    """The main environment but for stacks that cannot live in it."""
+    return ENVIRONMENTS.get(wildcards.codec, MAIN_ENVIRONMENT)
+
+
+def metric_modules(wildcards):
+    """What a metric's figures depend on: its own file, its backend's, and how signals are paired and matched."""
+    backend = BACKEND_MODULES.get(STUDY.metrics[wildcards.metric], [])
+    return [
+        source(name)
+        for name in (
+            f"metrics/{wildcards.metric}",
+            "metrics/pairs",
+            "metrics/waveform",
+            *backend,
+        )
+    ]
+
+
+def measured(codecs):
+    """Every metric of some codecs, and what is known about each."""
+    metrics = expand(
+        f"{RESULTS}/metrics/{{codec}}/{{metric}}.csv", codec=codecs, metric=METRICS
+    )
+    return metrics + expand(
+        f"{RESULTS}/reconstruction/{{codec}}/codec.json", codec=codecs
+    )

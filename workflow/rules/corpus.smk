@@ -17,15 +17,16 @@ CORPUS_READY = {
 rule synthesize:
     """Speak the project's own sentences with espeak-ng: a corpus for machines with neither network nor data."""
     output:
-        f"{RESULTS}/corpus/synthetic.tsv",
+        f"{CORPUS_ROOT}/synthetic.tsv",
     log:
         f"{LOGS}/synthesize.log",
     conda:
         MAIN_ENVIRONMENT
     params:
-        root=f"{RESULTS}/corpus",
+        root=corpus_root,
+        sample_rate=STUDY.sample_rate,
     shell:
-        "python -m codec_cliff.corpus make-synthetic --root {params.root:q} > {log} 2>&1"
+        "python -m codec_cliff.corpus make-synthetic --root {params.root:q} --sample-rate {params.sample_rate} > {log} 2>&1"
 
 
 rule download:
@@ -40,7 +41,7 @@ rule download:
     conda:
         MAIN_ENVIRONMENT
     params:
-        root=CORPUS_ROOT,
+        root=corpus_root,
     shell:
         "python -m codec_cliff.corpus download --root {params.root:q} --split {wildcards.name} > {log} 2>&1"
 
@@ -58,7 +59,7 @@ rule prepare:
     conda:
         MAIN_ENVIRONMENT
     params:
-        root=CORPUS_ROOT,
+        root=corpus_root,
         splits=lambda wildcards: SPLITS[wildcards.split],
         limit=lambda wildcards: (
             f"--max-utterances {LIMITS[wildcards.split]}"

@@ -1,16 +1,4 @@
 # Section 3.2: one job a codec and metric, one row an utterance.
-BACKEND_MODULES = {
-    "pocketsphinx": ["metrics/recognisers/pocketsphinx"],
-    "mms_1b_all": ["metrics/recognisers/mms"],
-    "dnsmos_p808": ["metrics/predictors/dnsmos"],
-    "utmos22_strong": ["metrics/predictors/utmos22"],
-}
-
-
-def metric_modules(wildcards):
-    """What a metric's figures depend on: its own file, its backend's, and how signals are paired and matched."""
-    backend = BACKEND_MODULES.get(STUDY.metrics[wildcards.metric], [])
-    return [module(name) for name in (f"metrics/{wildcards.metric}", "metrics/pairs", "metrics/waveform", *backend)]
 
 
 rule metric:

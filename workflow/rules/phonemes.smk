@@ -5,7 +5,7 @@ ALIGNER = STUDY.alignment["aligner"]
 rule align:
     """Phone intervals of every test utterance, as TextGrids in the Montreal Forced Aligner's shape."""
     input:
-        module(f"alignment/{ALIGNER}"),
+        source(f"alignment/{ALIGNER}"),
         manifest=f"{RESULTS}/data/test.tsv",
         store=f"{RESULTS}/data/test.npy",
     output:
@@ -15,7 +15,7 @@ rule align:
     conda:
         "../../envs/mfa.yaml" if ALIGNER == "mfa" else MAIN_ENVIRONMENT
     params:
-        folder=f"{RESULTS}/alignment/textgrids",
+        folder=lambda wildcards, output: Path(output[0]).parent / "textgrids",
         aligner=ALIGNER,
     shell:
         "python -m codec_cliff.alignment --aligner {params.aligner} --manifest {input.manifest} --store {input.store}"
@@ -25,7 +25,7 @@ rule align:
 rule phonemes_per_frame:
     """Three definitions of phonemes per frame, for every frame rate of the study."""
     input:
-        module("phonemes"),
+        source("phonemes"),
         index=f"{RESULTS}/alignment/textgrids.tsv",
         manifest=f"{RESULTS}/data/test.tsv",
     output:

@@ -4,7 +4,7 @@
 rule coverage:
     """Taps of the generator that no training clip reaches, for every run that the tables print."""
     input:
-        module("probes/coverage"),
+        source("probes/coverage"),
     output:
         f"{RESULTS}/probes/coverage.csv",
     log:
@@ -20,7 +20,7 @@ rule coverage:
 rule repair:
     """Set the uncovered taps of a finished model to zero; nothing is retrained."""
     input:
-        module("probes/repair"),
+        source("probes/repair"),
         model=lambda wildcards: f"{RESULTS}/runs/{STUDY.repaired[wildcards.repaired]}/model.safetensors",
     output:
         f"{RESULTS}/runs/{{repaired}}/model.safetensors",

@@ -1,17 +1,10 @@
 # Section 3.2: every test utterance through a codec and back.
-ENVIRONMENTS = {
-    "qwen3_tts_12hz": "../../envs/qwen.yaml"
-}  # stacks that cannot live with the others
-
-
-def reconstruction_environment(wildcards):
-    return ENVIRONMENTS.get(wildcards.codec, MAIN_ENVIRONMENT)
 
 
 rule reconstruct:
     """Decoded audio and codes of one codec; the originals are a codec too."""
     input:
-        module("reconstruction"),
+        source("reconstruction"),
         weights,
         manifest=f"{RESULTS}/data/test.tsv",
         store=f"{RESULTS}/data/test.npy",

@@ -3,20 +3,12 @@ SUMMARIES = ["summary", "comparisons", "phonemes"]
 REPORT_MODULES = sorted(str(path) for path in Path("codec_cliff/report").glob("*.py"))
 # Control runs are shown once they are measured. They are no inputs: `all` must neither wait for them nor train one anew.
 MEASURED_CONTROLS = [
-    codec for codec in STUDY.control_runs if all(Path(f"{RESULTS}/metrics/{codec}/{metric}.csv").exists() for metric in METRICS)
+    codec
+    for codec in STUDY.control_runs
+    if all(
+        Path(f"{RESULTS}/metrics/{codec}/{metric}.csv").exists() for metric in METRICS
+    )
 ]
-
-
-def measured(codecs):
-    """Every metric of some codecs, and what is known about each."""
-    metrics = expand(
-        f"{RESULTS}/metrics/{{codec}}/{{metric}}.csv", codec=codecs, metric=METRICS
-    )
-    return metrics + expand(
-        f"{RESULTS}/reconstruction/{{codec}}/codec.json", codec=codecs
-    )
-
-
 CODEBOOKS = expand(f"{RESULTS}/codebook/{{codec}}.csv", codec=STUDY.trained)
 SUMMARY_INPUTS = {
     "summary": measured(STUDY.evaluated),
@@ -34,8 +26,8 @@ TABLE_INPUTS = {
 rule statistics:
     """Corpus figures and paired differences with bootstrap intervals; phonemes per frame over the corpus."""
     input:
-        module("statistics"),
-        module("bootstrap"),
+        source("statistics"),
+        source("bootstrap"),
         measurements=lambda wildcards: SUMMARY_INPUTS[wildcards.summary],
     output:
         f"{RESULTS}/{{summary}}.csv",
@@ -47,9 +39,11 @@ rule statistics:
         MAIN_ENVIRONMENT
     params:
         study=STUDY_JSON,
-        results=RESULTS,
+        results=results_folder,
         codecs=lambda wildcards: (
-            [] if wildcards.summary == "phonemes" else ["--codecs", *STUDY.evaluated, *MEASURED_CONTROLS]
+            []
+            if wildcards.summary == "phonemes"
+            else ["--codecs", *STUDY.evaluated, *MEASURED_CONTROLS]
         ),
     shell:
         "python -m codec_cliff.statistics {wildcards.summary} --study {params.study:q} --results {params.results} --output {output}"
@@ -69,8 +63,8 @@ rule table:
         MAIN_ENVIRONMENT
     params:
         study=STUDY_JSON,
-        results=RESULTS,
-        stem=f"{RESULTS}/tables/{{table}}",
+        results=results_folder,
+        stem=lambda wildcards, output: Path(output[0]).with_suffix(""),
     shell:
         "python -m codec_cliff.report.tables --table {wildcards.table} --study {params.study:q} --results {params.results}"
         " --output {params.stem} > {log} 2>&1"
@@ -90,8 +84,8 @@ rule figure:
         MAIN_ENVIRONMENT
     params:
         study=STUDY_JSON,
-        results=RESULTS,
-        stem=f"{RESULTS}/figures/figure1",
+        results=results_folder,
+        stem=lambda wildcards, output: Path(output[0]).with_suffix(""),
     shell:
         "python -m codec_cliff.report.figure1 --study {params.study:q} --results {params.results} --output {params.stem} > {log} 2>&1"
 
@@ -113,6 +107,6 @@ rule page:
         MAIN_ENVIRONMENT
     params:
         study=STUDY_JSON,
-        results=RESULTS,
+        results=results_folder,
     shell:
         "python -m codec_cliff.report.page --study {params.study:q} --results {params.results} --output {output} > {log} 2>&1"
