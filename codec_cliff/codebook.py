@@ -1,7 +1,6 @@
 """Codebook utilization and entropy efficiency, per level and mean over levels (Eqs. 2 and 3; section 4.4)."""
 
 import argparse
-import csv
 import math
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import numpy as np
 
 from codec_cliff.corpus.manifest import read_manifest
 from codec_cliff.errors import CodecError, exit_cleanly
-from codec_cliff.files import atomic_path
+from codec_cliff.files import write_csv
 
 JACKKNIFE_GROUPS = 20
 NORMAL_975 = 1.959964
@@ -98,10 +97,7 @@ def main() -> None:
     )
     with np.load(arguments.codes) as file:
         rows = codebook_rows(file["codes"], file["offsets"], arguments.codebook_size, fewest, arguments.seed)
-    with atomic_path(arguments.output) as temporary, open(temporary, "w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(arguments.output, rows)
 
 
 if __name__ == "__main__":

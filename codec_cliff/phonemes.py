@@ -16,7 +16,6 @@ speech, is neither a phone nor silence: it counts nowhere but in its own column 
 """
 
 import argparse
-import csv
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ from codec_cliff.alignment.index import read_index
 from codec_cliff.alignment.textgrid import SILENCE, UNKNOWN, Interval, read_intervals
 from codec_cliff.corpus.manifest import Utterance, read_manifest
 from codec_cliff.errors import exit_cleanly
-from codec_cliff.files import atomic_path
+from codec_cliff.files import write_csv
 
 EDGE = 1e-6  # of a frame: times are decimal numbers in a text file, and an edge shared on paper must not overlap
 LAST_BIN = 15  # frames with as many phones or more share a column
@@ -113,13 +112,6 @@ def measure(index: str | Path, manifest: str | Path, frame_rates: Sequence[float
     return table
 
 
-def write(path: str | Path, table: list[dict[str, object]]) -> None:
-    with atomic_path(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(table[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(table)
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m codec_cliff.phonemes", description=__doc__.splitlines()[0])
     parser.add_argument("--index", required=True, help="index of the TextGrids")
@@ -127,7 +119,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--frame-rates", required=True, nargs="+", type=float, help="Hz")
     parser.add_argument("--output", required=True, help="CSV, one row an utterance and frame rate")
     options = parser.parse_args(arguments)
-    write(options.output, measure(options.index, options.manifest, options.frame_rates))
+    write_csv(options.output, measure(options.index, options.manifest, options.frame_rates))
 
 
 if __name__ == "__main__":

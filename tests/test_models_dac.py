@@ -9,7 +9,7 @@ from dac.nn.layers import Snake1d
 
 from codec_cliff.config import load_study
 from codec_cliff.models.dac import TrainedCodec, build_generator
-from codec_cliff.models.layers import PointwiseConv1d, Snake
+from codec_cliff.models.layers import NarrowConv1d, PointwiseConv1d, Snake
 from tests.conftest import tiny_config
 
 STUDY = load_study(tiny_config())
@@ -85,7 +85,8 @@ def test_a_model_of_our_layers_is_dacs_gradients_included():
         sample_rate=16000,
     ).double()
     theirs.load_state_dict(ours.state_dict())
-    assert any(isinstance(module, PointwiseConv1d) for module in ours.modules())
+    swapped = {type(module) for module in ours.modules()}
+    assert {PointwiseConv1d, NarrowConv1d, Snake} <= swapped
     audio = torch.randn(2, 1, 7680, dtype=torch.float64)
     outputs = []
     for model in (ours, theirs):

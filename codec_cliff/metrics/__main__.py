@@ -1,7 +1,6 @@
 """Measure one reconstruction by one metric: one row an utterance (section 3.2)."""
 
 import argparse
-import csv
 import math
 from collections.abc import Iterable, Mapping
 from importlib import import_module
@@ -10,7 +9,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from codec_cliff.errors import MetricError, exit_cleanly
-from codec_cliff.files import atomic_path
+from codec_cliff.files import write_csv
 from codec_cliff.metrics.pairs import open_pairs
 from codec_cliff.metrics.scorer import Scorer, Value
 
@@ -54,10 +53,7 @@ def checked(values: Mapping[str, Value], utterance_id: str) -> Mapping[str, Valu
 
 def write(path: str | Path, rows: list[dict[str, Value]]) -> None:
     """Write the rows; None becomes an empty cell, and how many there are is printed by column."""
-    with atomic_path(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(path, rows)
     for column in rows[0]:
         if empty := sum(row[column] is None for row in rows):
             print(f"{path}: {column} is undefined for {empty} of {len(rows)} utterances (empty cells)", flush=True)

@@ -16,8 +16,9 @@ MIN_SECONDS = 0.4  # 30 frames of 25.6 ms at half overlap: less cannot hold one 
 
 class Pystoi:
     """pystoi, not extended: raw, and after removal of the delay (a pure 20 ms shift alone gives 0.63).
+
     pystoi resamples to 10 kHz inside. Clips that hold fewer than 30 frames of speech have no STOI (pystoi warns and
-       returns 1e-5): their cells stay empty, and the runner counts them.
+    returns 1e-5): their cells stay empty, and the runner counts them.
     """
 
     backend = "pystoi"

@@ -1,13 +1,13 @@
 """Which taps of the generator no training clip ever reaches: outer taps of a "same"-padded convolution that only meet padding.
 
 A convolution of kernel k and dilation d multiplies its tap at offset o by padding alone where |o| * d is at least the length of its
-input. In training that input is as long as the clip, so such a tap gets no gradient from data, keeps its random direction, and
-meets real activations for the first time when a whole utterance is decoded. At 6.25 Hz a clip of 0.38 s is three tokens, and
-two of the seven taps of the decoder's first convolution are never trained.
+input. In training that input is as long as the clip, so such a tap gets no gradient from data: weight norm hands it a multiple of
+its own random weights, one number a channel, and decay shrinks it. It meets real activations for the first time when a whole
+utterance is decoded. At 6.25 Hz a clip of 0.38 s is three tokens, and two of the seven taps of the decoder's first convolution are
+never trained.
 """
 
 import argparse
-import csv
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from torch import nn
 
 from codec_cliff.config import Run
 from codec_cliff.errors import exit_cleanly
-from codec_cliff.files import atomic_path
+from codec_cliff.files import write_csv
 from codec_cliff.models.dac import build_generator
 
 CONVOLUTIONS = (nn.Conv1d, nn.ConvTranspose1d)
@@ -96,10 +96,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     rows = [coverage_row(Run.from_dict(values)) for values in json.loads(arguments.runs)]
-    with atomic_path(arguments.output) as temporary, open(temporary, "w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(arguments.output, rows)
 
 
 if __name__ == "__main__":
