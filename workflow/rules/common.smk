@@ -11,9 +11,11 @@ from codec_cliff.config import load_study
 from codec_cliff.errors import ConfigError
 
 # Jobs call `python`: the one that Snakemake itself runs in, unless a conda environment puts its own before it.
-os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 # They run side by side, so they report in plain lines; a progress bar is for one process alone.
-os.environ["TQDM_DISABLE"] = "1"
+os.environ.update(
+    PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()]),
+    TQDM_DISABLE="1",
+)
 
 try:
     STUDY = load_study(config)
