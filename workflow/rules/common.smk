@@ -24,9 +24,8 @@ except ConfigError as error:
 
 RESULTS = f"results/{STUDY.study}"
 LOGS = f"{RESULTS}/logs"
-STUDY_JSON = json.dumps(
-    config, sort_keys=True
-)  # for the jobs that need the whole study: tables, figures, report
+# For the jobs that need the whole study: tables, figures, report.
+STUDY_JSON = json.dumps(config, sort_keys=True)
 MAIN_ENVIRONMENT = "../../envs/codec-cliff.yaml"
 
 ENVIRONMENTS = {

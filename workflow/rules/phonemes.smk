@@ -14,12 +14,14 @@ rule align:
         f"{LOGS}/align.log",
     conda:
         "../../envs/mfa.yaml" if ALIGNER == "mfa" else MAIN_ENVIRONMENT
+    threads: 8 if ALIGNER == "mfa" else 1
     params:
         folder=lambda wildcards, output: Path(output[0]).parent / "textgrids",
         aligner=ALIGNER,
+        mfa_root=f"{STUDY.cache}/mfa",
     shell:
         "python -m codec_cliff.alignment --aligner {params.aligner} --manifest {input.manifest} --store {input.store}"
-        " --output-dir {params.folder} --index {output} > {log} 2>&1"
+        " --output-dir {params.folder} --index {output} --mfa-root {params.mfa_root:q} --jobs {threads} > {log} 2>&1"
 
 
 rule phonemes_per_frame:
