@@ -24,10 +24,11 @@ from tqdm import tqdm
 from codec_cliff.errors import CorpusError
 from codec_cliff.files import atomic_path
 
-VOICES = ("en-us+f2", "en-us+f5", "en-us+klatt2", "en-us+m5")
+# The embedded recogniser reads klatt2 too, but its buzz is beyond models that train for minutes: STOI 0.1 to 0.2 below the others.
+VOICES = ("en-us+f2", "en-us+f5", "en-us+m5")
 LEVEL_DB = -23.0  # RMS relative to full scale; espeak-ng itself peaks at full scale
 PEAK = 0.98
-# A quiet room: over digital silence the embedded recogniser gets 12 to 18 % of klatt2's and m5's words wrong, so 1 %.
+# A quiet room: over digital silence the embedded recogniser gets 18 % of m5's words wrong, so 1 %.
 NOISE_DB = -60.0
 INDEX = "synthetic.tsv"  # written last: a corpus is complete where it exists
 INDEX_COLUMNS = ["split", "utterances", "seconds", "voices"]
@@ -74,7 +75,7 @@ def sentences(split: str) -> list[str]:
 
 
 def readings(split: str) -> list[Reading]:
-    """Who reads what: each training text by two or three of the four voices, each test sentence by one."""
+    """Who reads what: each training text by two or three voices, each test sentence by one."""
     return [
         _reading(voice, number, text, SETTINGS[(number // len(VOICES) + voice_number) % len(SETTINGS)])
         for voice_number, voice in enumerate(VOICES)
@@ -86,7 +87,7 @@ def readings(split: str) -> list[Reading]:
 def _is_read(split: str, voice_number: int, number: int) -> bool:
     if split == "test":
         return number % len(VOICES) == voice_number
-    return (number + voice_number) % 5 < 3
+    return (number + voice_number) % 5 < 4
 
 
 def _reading(voice: str, number: int, text: str, setting: tuple[int, int]) -> Reading:
