@@ -1,13 +1,8 @@
 """Training of one codec: one frame rate, one clip protocol, one run folder (section 3.4; DAC's recipe)."""
 
 import argparse
-import csv
 import json
-import logging
-import math
-import os
 import signal
-import sys
 import time
 from pathlib import Path
 
@@ -24,8 +19,7 @@ from codec_cliff.losses import MultiScaleMelLoss, discriminator_loss, generator_
 from codec_cliff.models.dac import build_discriminator, build_generator
 from codec_cliff.provenance import run_record
 from codec_cliff.store import AudioStore, batch, open_store
-
-log = logging.getLogger("training")
+from codec_cliff.training_log import configure_logging, describe, log, open_table, progress, write_row
 
 COLLAPSED = 0.1  # below this share of the codes that could be in use, a run is warned of as collapsed
 MIN_FRAMES_TO_JUDGE = 100
@@ -227,58 +221,6 @@ def choose_device(name: str) -> str:
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise TrainingError(f"training.device is {name}, but torch finds no GPU here; set it to auto or cpu")
     return name
-
-
-def describe(run: Run, generator: nn.Module, device: str, store: AudioStore) -> str:
-    """What is about to be trained, in a line."""
-    parameters = sum(parameter.numel() for parameter in generator.parameters()) / 1e6
-    return (
-        f"{run.codec}: {parameters:.2f} M parameters on {device}; {run.training.steps} steps of {run.batch_clips} clips of "
-        f"{run.clip_seconds:g} s ({run.tokens_per_clip} tokens) from {store.seconds / 3600:.2f} h of {len(store.utterances)} utterances"
-    )
-
-
-def progress(run: Run, row: dict[str, float], steps: int, seconds: float) -> str:
-    """A plain line for a log: where the run is, how fast, and how long it will still take."""
-    rate = steps / seconds
-    left = (run.training.steps - row["step"]) / rate
-    return (
-        f"{run.codec}: step {row['step']}/{run.training.steps}, {rate:.2f} steps/s, {math.ceil(left / 60)} min left, "
-        f"mel {row['mel']:.3f}, codes in use {row['codes_in_use']:.0%}"
-    )
-
-
-COLUMNS = ["step", "seconds", "audio_seconds", "learning_rate", "loss", "mel", "commitment", "codebook"]
-COLUMNS += ["adversarial", "feature_matching", "discriminator", "gradient_norm", "codes_in_use"]
-
-
-def open_table(path: Path, first_step: int) -> Path:
-    """Keep the rows up to the checkpoint that a run goes on from; start anew where there is none."""
-    rows = []
-    if first_step and path.exists():
-        with open(path, newline="") as file:
-            rows = [row for row in csv.DictReader(file) if int(row["step"]) <= first_step]
-    with atomic_path(path) as temporary, open(temporary, "w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
-    return path
-
-
-def write_row(path: Path, row: dict[str, float]) -> None:
-    with open(path, "a", newline="") as file:
-        csv.DictWriter(file, COLUMNS, restval="").writerow({name: f"{value:.6g}" for name, value in row.items()})
-
-
-def configure_logging(path: str | None) -> None:
-    """Plain lines go to the job's log, and to stderr where no progress bar is shown there; warnings always."""
-    stream = logging.StreamHandler()
-    bar = sys.stderr.isatty() and not os.environ.get("TQDM_DISABLE")
-    stream.setLevel(logging.WARNING if bar else logging.INFO)
-    handlers: list[logging.Handler] = [stream]
-    if path:
-        handlers.append(logging.FileHandler(path))
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", handlers=handlers)
 
 
 def main() -> None:

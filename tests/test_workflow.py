@@ -66,11 +66,11 @@ def test_every_target_plans(checkout, target):
     assert jobs(planned)
 
 
-@pytest.mark.parametrize("profile", ["demo", "local"])
+@pytest.mark.parametrize("profile", ["demo", "local", "slurm"])
 def test_profiles_plan(checkout, profile):
     planned = snakemake(checkout, "-n", "--profile", f"profiles/{profile}")
     assert planned.returncode == 0, planned.stderr
-    assert jobs(planned)["train"] == {"demo": 7, "local": 11}[profile]
+    assert jobs(planned)["train"] == {"demo": 7, "local": 11, "slurm": 11}[profile]
 
 
 def test_a_wrong_key_stops_before_any_job(checkout):
