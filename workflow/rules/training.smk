@@ -11,6 +11,7 @@ rule train:
         f"{RESULTS}/runs/{{run}}/run.json",
     log:
         f"{LOGS}/train/{{run}}.log",
+    priority: 50  # the longest jobs first: metrics fill the gaps
     conda:
         MAIN_ENVIRONMENT
     resources:
