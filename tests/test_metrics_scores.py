@@ -48,7 +48,7 @@ def test_stoi_of_itself_is_one_and_falls_with_noise(ladder):
     values = [scores(Pystoi([], None, "cpu"), ladder[0], degraded)["stoi"] for degraded in ladder]
     assert values[0] == pytest.approx(1)
     assert values == sorted(values, reverse=True)
-    assert values[-1] < 0.85
+    assert values[-1] < 0.9
 
 
 def test_a_shift_ruins_raw_stoi_and_mcd_and_not_the_aligned_ones(speech):
@@ -95,7 +95,7 @@ def test_speaker_similarity_of_itself_is_one_whatever_its_level_and_falls_with_n
     assert values[0] == pytest.approx(1, abs=1e-5)
     assert scores(resemblyzer, ladder[0], ladder[0] / 4)["spk_sim"] == pytest.approx(1, abs=1e-5)
     assert values == sorted(values, reverse=True)
-    assert values[-1] < 0.85
+    assert values[-1] < 0.9
 
 
 def test_predicted_naturalness_falls_with_noise(ladder):
