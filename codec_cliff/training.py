@@ -123,11 +123,14 @@ def train(run: Run, store: AudioStore, folder: Path, stop: Stop, threads: int = 
     def seconds() -> float:
         return seconds_before + time.monotonic() - start
 
-    def checkpoint(step: int) -> None:
+    def check_finite(step: int) -> None:
         if not finite.item():
             raise TrainingError(
                 f"{run.codec}: loss or gradient is not finite by step {step}; the last good checkpoint is kept"
             )
+
+    def checkpoint(step: int) -> None:
+        check_finite(step)
         states = {name: part.state_dict() for name, part in parts.items()}
         tracker = {"codes_seen": codes_in_use.seen.cpu(), "code_frames": codes_in_use.frames}
         save_checkpoint(folder, run, {"step": step, "seconds": seconds(), "warnings": warnings, **tracker, **states})
@@ -175,10 +178,7 @@ def train(run: Run, store: AudioStore, folder: Path, stop: Stop, threads: int = 
         # log
         done = step + 1
         if step == 0 or done % run.training.log_every_steps == 0 or done == run.training.steps:
-            if not finite.item():
-                raise TrainingError(
-                    f"{run.codec}: loss or gradient is not finite by step {done}; the last good checkpoint is kept"
-                )
+            check_finite(done)
             row = {name: value.item() for name, value in losses.items()}
             row |= {"loss": total.item(), "gradient_norm": gradient_norm.item(), "codes_in_use": codes_in_use.share}
             row |= {"step": done, "seconds": seconds(), "audio_seconds": done * run.batch_clips * run.clip_seconds}
