@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from codec_cliff.config import ORIGINAL
 from codec_cliff.corpus.manifest import Utterance, write_manifest
+from codec_cliff.device import choose_device
 from codec_cliff.errors import CodecError, exit_cleanly
 from codec_cliff.files import atomic_path
 from codec_cliff.models.codec import Codec
@@ -119,9 +120,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    device = arguments.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = choose_device(arguments.device)
     codec = load_codec(arguments.codec, arguments.run_folder, arguments.cache, device)
     write_reconstructions(
         arguments.codec, codec, open_store(arguments.manifest, arguments.store), arguments.folder, device

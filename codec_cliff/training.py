@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from codec_cliff.checkpoint import load_checkpoint, remove_checkpoints, run_lock, save_checkpoint
 from codec_cliff.config import Run
+from codec_cliff.device import choose_device
 from codec_cliff.errors import TrainingError, exit_cleanly
 from codec_cliff.files import atomic_path
 from codec_cliff.losses import MultiScaleMelLoss, discriminator_loss, generator_losses
@@ -212,15 +213,6 @@ def train(run: Run, store: AudioStore, folder: Path, stop: Stop, threads: int = 
     with atomic_path(folder / "run.json") as temporary:
         temporary.write_text(json.dumps(record, indent=1))
     remove_checkpoints(folder)
-
-
-def choose_device(name: str) -> str:
-    """`auto` is the GPU where there is one."""
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise TrainingError(f"training.device is {name}, but torch finds no GPU here; set it to auto or cpu")
-    return name
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from codec_cliff.corpus.manifest import Utterance
+from codec_cliff.device import choose_device
 from codec_cliff.errors import MetricError
 from codec_cliff.metrics.scorer import Value
 
@@ -27,7 +28,7 @@ class Utmos22Strong:
 
     def __init__(self, cache: str | None, device: str, weights: str = WEIGHTS, sha256: str = SHA256):
         """Code and weights (411 MB) are downloaded into `cache`/torch_hub once; MetricError where that fails."""
-        self.device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+        self.device = torch.device(choose_device(device))
         if cache:
             torch.hub.set_dir(str(Path(cache) / "torch_hub"))
         hub = Path(torch.hub.get_dir())

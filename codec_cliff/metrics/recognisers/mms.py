@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from transformers import AutoProcessor, Wav2Vec2ForCTC
 
+from codec_cliff.device import choose_device
 from codec_cliff.errors import MetricError
 
 # ours: the paper says "MMS-1B"; this is the checkpoint fine-tuned for recognition in all languages. CC-BY-NC 4.0, 3.9
@@ -22,7 +23,7 @@ class Mms:
     def __init__(self, cache: str | None, device: str, model: str = MODEL, revision: str | None = REVISION):
         """`model` is a hub id or a folder in the hub's format; raises MetricError where it cannot be loaded."""
         self.revision = f"{model}@{revision}" if revision else model
-        self.device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+        self.device = torch.device(choose_device(device))
         source = {"revision": revision or "main", "cache_dir": cache, "target_lang": LANGUAGE}
         try:
             self.processor = AutoProcessor.from_pretrained(model, **source)

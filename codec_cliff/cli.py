@@ -1,0 +1,34 @@
+"""The command `codec-cliff`: each subcommand is a module with a `main(arguments)`, imported only when it is called."""
+
+import argparse
+import importlib
+import sys
+
+from codec_cliff.errors import exit_cleanly
+
+COMMANDS: dict[str, tuple[str, str]] = {}  # subcommand -> (module, one line of help)
+
+
+def main() -> None:
+    listing = "\n".join(f"  {name:10} {help_line}" for name, (_, help_line) in COMMANDS.items())
+    parser = argparse.ArgumentParser(
+        "codec-cliff",
+        description="What a frame rate costs a neural speech codec.",
+        epilog=f"commands:\n{listing}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "command", choices=COMMANDS, metavar="command", help="one of those below; each has its own --help"
+    )
+    arguments = parser.parse_args(sys.argv[1:2])
+    module, _ = COMMANDS[arguments.command]
+    importlib.import_module(module).main(sys.argv[2:])
+
+
+def run() -> None:
+    """The console script."""
+    exit_cleanly(main)
+
+
+if __name__ == "__main__":
+    run()
