@@ -7,6 +7,9 @@ min_version("9.27")
 configfile: "config.yaml"
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/corpus.smk"  # section 3.1, 3.4: recordings, manifest, audio store
 include: "workflow/rules/phonemes.smk"  # section 4.3: alignment, phonemes per frame

@@ -83,14 +83,14 @@ def _points(
     line: str = "",
 ) -> None:
     """Values with their intervals; a codec without a score leaves a gap."""
-    rows = [(_position(study, codec), results.figure(codec, metric)) for codec in codecs]
-    rows = [(position, row) for position, row in rows if row.get("low") is not None]
-    at, values = [position for position, _ in rows], [row["value"] for _, row in rows]
+    rows = [(position(study, codec), results.figure(codec, metric)) for codec in codecs]
+    rows = [(place, row) for place, row in rows if row.get("low") is not None]
+    at, values = [place for place, _ in rows], [row["value"] for _, row in rows]
     axis.vlines(at, [row["low"] for _, row in rows], [row["high"] for _, row in rows], color=colour, lw=1, zorder=2)
     axis.plot(at, values, color=colour, marker=marker, ls=line or "none", ms=4, lw=1, zorder=3)
 
 
-def _position(study: Study, codec: str) -> float:
+def position(study: Study, codec: str) -> float:
     """Where a model stands: at its frame rate, the protocols a little apart so that their intervals can be told."""
     run = study.runs[study.repaired.get(codec, codec)]
     shared = run.codec in study.codecs("fixed-duration") and run.codec in study.codecs("fixed-tokens")

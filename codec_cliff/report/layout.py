@@ -1,6 +1,7 @@
 """A table as data, and its three faces: CSV for programs, Markdown for reading, LaTeX for a paper."""
 
 import csv
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,10 +28,11 @@ class Cell:
 
 @dataclass(frozen=True)
 class Line:
-    """A row as shown; `marked` where it is not the paper's own kind of row (a repaired model)."""
+    """A row as shown; `marked` where it is not the paper's own kind of row (a repaired model); of a `codec`, if of one."""
 
     cells: list[Cell]
     marked: bool = False
+    codec: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,20 @@ def markdown(table: Table) -> str:
     body = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)
     notes = "\n".join(f"- {note}" for note in table.notes)
     return f"**{table.title}**\n\n{body}\n\n{notes}\n"
+
+
+def read_markdown(path: Path) -> Table:
+    """A table from the Markdown that `write_table` made: what is shown, without its records."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    rows = [_markdown_cells(line) for line in lines if line.startswith("| ")]
+    notes = [line.removeprefix("- ") for line in lines if line.startswith("- ")]
+    title = lines[0].strip("*") if lines and lines[0].startswith("**") else path.stem.replace("_", " ")
+    shown = [Line([Cell(cell) for cell in row]) for row in rows[2:]]
+    return Table(path.stem, title, [], rows[0] if rows else [], shown, notes)
+
+
+def _markdown_cells(line: str) -> list[str]:
+    return [cell.replace("\\|", "|").strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
 
 
 def latex(table: Table) -> str:

@@ -1,30 +1,30 @@
-"""The report: one plain, self-contained HTML page with the figure, the tables, our choices and provenance."""
+"""The report: one self-contained HTML page with verdict, listening, tables, interactive figures, our choices and provenance."""
 
 import argparse
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
+import vl_convert
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from codec_cliff.config import Study, load_study
-from codec_cliff.errors import UserError, exit_cleanly
+from codec_cliff.errors import exit_cleanly
 from codec_cliff.files import atomic_path
-from codec_cliff.report import mechanism, quality
+from codec_cliff.report import charts, extras, mechanism, quality
+from codec_cliff.report.clips import Listening, codec_name, listening
 from codec_cliff.report.layout import Table, number
 from codec_cliff.report.notes import METRICS, TABLE_METRICS
 from codec_cliff.report.paper import paper
 from codec_cliff.report.results import Results, Row
 from codec_cliff.report.scale import choices, differences, statement
+from codec_cliff.report.verdict import tally, verdict
 
-REQUIRED = (quality.table1, quality.table2, mechanism.table3, quality.table4)
-OPTIONAL: dict[str, Callable[[Study, Results], Table]] = {  # shown where the study has the file
-    "probes/coverage.csv": mechanism.coverage,
-    "phonemes.csv": mechanism.phonemes,
-    "comparisons.csv": mechanism.comparisons,
-}
+TEMPLATES = Path(__file__).parent / "templates"
+SIZE = "@@size@@"  # filled in once the page is written
 
 
 @dataclass(frozen=True)
@@ -37,50 +37,114 @@ class Finding:
 
 
 def render(study: Study, results: Results) -> str:
-    """The page's HTML; UserError where Figure 1 or a table's input is missing."""
+    """The page's HTML; UserError where a table's input is missing. What a study has not run is left out."""
+    heard, claims = listening(study, results), verdict(results)
+    page = _environment().get_template("page.html.jinja").render(
+        study=study,
+        paper=paper(),
+        statement=statement(study),
+        claims=claims,
+        tally=tally(claims),
+        listening=heard,
+        hearable=heard.codecs if heard else set(),
+        tables=tables(study, results),
+        charts=figures(study, results),
+        findings=findings(study, results),
+        choices=choices(),
+        differences=differences(study),
+        size=SIZE,
+        library=Markup(library()),
+        **_probes(results),
+        **_provenance(study, results),
+    )  # fmt: skip
+    return page.replace(SIZE, size_statement(page, heard))
+
+
+def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["name"] = codec_name
+    environment.globals["style"] = Markup((TEMPLATES / "page.css").read_text(encoding="utf-8"))
+    environment.globals["script"] = Markup((TEMPLATES / "page.js").read_text(encoding="utf-8"))
+    return environment
+
+
+@cache
+def library() -> str:
+    """Vega-Embed with Vega-Lite and Vega as one script for `window.vegaEmbed`; nothing in it may end the script element."""
+    bundle = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    return bundle.replace("</script", r"<\/script").replace("<!--", r"\x3C!--")
+
+
+def tables(study: Study, results: Results) -> dict[str, Table]:
+    """Every table of the page by name; those of a part that the study has not run are left out."""
+    built = [table(study, results) for table in (quality.table1, quality.table2, mechanism.table3, quality.table4)]
+    optional = {
+        "probes/coverage.csv": mechanism.coverage,
+        "phonemes.csv": mechanism.phonemes,
+        "comparisons.csv": mechanism.comparisons,
+    }
+    built += [table(study, results) for name, table in optional.items() if results.has(name)]
+    built.append(quality.lag(study, results))
+    built += [quality.controls(study, results)] if set(study.control_runs) & set(results.codecs) else []
+    built += [table] if (table := extras.paper_comparison(results)) else []
+    return {table.name: table for table in built}
+
+
+def figures(study: Study, results: Results) -> dict[str, charts.Spec]:
+    """Every chart of the page by its element's id."""
+    metrics = [metric for metric in TABLE_METRICS if metric in results.metrics]
+    specs = {f"chart-{metric}": charts.quality(study, results, metric) for metric in metrics}
+    if results.has("phonemes.csv"):
+        specs |= {"chart-phonemes": charts.phonemes(study, results), "chart-shares": charts.phoneme_shares(results)}
+    specs["chart-efficiency"] = charts.code_efficiency(study, results)
+    specs |= {f"chart-level-{level}": spec for level, spec in enumerate(charts.code_use(study, results))}
+    trained = [*study.trained, *study.control_runs]
+    columns = charts.curves(results, trained)
+    return specs | {f"chart-curve-{name}": charts.training(study, results, trained, name) for name in columns}
+
+
+def _probes(results: Results) -> dict[str, Any]:
+    return {
+        "probe_verdicts": results.rows("probes/verdicts.csv"),
+        "probe_tables": extras.shown_tables(results, "probe_*"),
+        "probe_pictures": extras.pictures(results, "probe_*"),
+        "cost_tables": extras.shown_tables(results, "cost*"),
+    }
+
+
+def _provenance(study: Study, results: Results) -> dict[str, Any]:
     runs = [run for codec in [*study.trained, *study.control_runs] if (run := results.run(codec))]
-    return environment.get_template("page.html.jinja").render(
-        study=study,
-        paper=paper(),
-        statement=statement(study),
-        figure=Markup(inline_figure(results)),
-        findings=findings(study, results),
-        tables=tables(study, results),
-        choices=choices(),
-        differences=differences(study),
-        runs=runs,
-        versions=dict.fromkeys(_joined(run["versions"]) for run in runs),
-        reconstructions=[facts for codec in results.codecs if (facts := results.facts(codec))],
-        skipped={split: results.skipped(split) for split in ("train", "test")},
-    )
+    backends = dict.fromkeys((row["metric"], row["backend"], row["revision"]) for row in results.summary.values())
+    return {
+        "runs": runs,
+        "versions": dict.fromkeys(_joined(run["versions"]) for run in runs),
+        "reconstructions": [facts for codec in results.codecs if (facts := results.facts(codec))],
+        "backends": [(METRICS[metric].heading, backend, revision) for metric, backend, revision in backends],
+        "skipped": {split: results.skipped(split) for split in ("train", "test")},
+    }
 
 
 def _joined(versions: dict[str, str]) -> str:
     return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
-def inline_figure(results: Results) -> str:
-    """Figure 1 as an svg element, without the XML prologue; matplotlib wrote it, so it needs no escaping."""
-    path = results.folder / "figures" / "figure1.svg"
-    if not path.exists():
-        raise UserError(f"{path}: missing; build it first (snakemake {path})")
-    svg = path.read_text(encoding="utf-8")
-    return svg[svg.index("<svg") :]
+def size_statement(page: str, heard: Listening | None) -> str:
+    """What the page weighs, and of what: it holds everything, so this is what a reader downloads."""
+    parts = {"the plotting library": len(library())}
+    if heard:
+        parts |= {"audio": heard.weight("audio"), "spectrograms": heard.weight("picture")}
+    listed = ", ".join(f"{name} {_megabytes(weight)}" for name, weight in parts.items())
+    return f"{_megabytes(len(page.encode()))}, of which {listed}"
 
 
-def tables(study: Study, results: Results) -> list[Table]:
-    built = [table(study, results) for table in REQUIRED]
-    built += [table(study, results) for name, table in OPTIONAL.items() if results.has(name)]
-    built.append(quality.lag(study, results))
-    built += [quality.controls(study, results)] if set(study.control_runs) & set(results.codecs) else []
-    return built
+def _megabytes(weight: int) -> str:
+    return f"{weight / 1e6:.1f} MB"
 
 
 def findings(study: Study, results: Results) -> list[Finding]:
@@ -125,7 +189,7 @@ def main() -> None:
     page = render(load_study(json.loads(args.study)), Results(args.results))
     with atomic_path(args.output) as temporary:
         temporary.write_text(page, encoding="utf-8")
-    print(f"{args.output}: {len(page)} characters", flush=True)
+    print(f"{args.output}: {_megabytes(len(page.encode()))}", flush=True)
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ def table1(study: Study, results: Results) -> Table:
             record | metric_record(results, codec, metrics, lambda metric, c=codec: paper_reference(c, metric))
         )
     header = ["Model", "kHz", "Hz", "Codebooks", "Size", "bps", *_headings(metrics)]
-    lines = [Line([*_fact_cells(record), *metric_cells(record, metrics)]) for record in records]
+    lines = [Line([*_fact_cells(record), *metric_cells(record, metrics)], codec=record["codec"]) for record in records]
     noted = [note for codec in codecs if (note := paper()["table1"]["rows"].get(codec, {}).get("note"))]
     notes = [*metric_notes(study, results, metrics, codecs), *noted]
     return Table("table1", "Table 1. Published codecs and the unprocessed recordings", records, header, lines, notes)
@@ -114,7 +114,7 @@ def controls(study: Study, results: Results) -> Table:
         }
         records.append(names | {"batch_clips": run.batch_clips} | metric_record(results, codec, metrics, nothing))
         facts = [plain(value) for value in (run.frame_rate, run.protocol, run.tokens_per_clip, run.batch_clips)]
-        lines.append(Line([*facts, *metric_cells(records[-1], metrics)]))
+        lines.append(Line([*facts, *metric_cells(records[-1], metrics)], codec=codec))
     header = ["Hz", "Protocol", "Tokens a clip", "Clips a step", *_headings(metrics)]
     notes = metric_notes(study, results, metrics, codecs) if codecs else []
     return Table("controls", "Controls: protocols that the paper does not have", records, header, lines, notes)
@@ -145,7 +145,7 @@ def _ablation(study: Study, results: Results, name: str, title: str, protocol: s
         names = {"frame_rate": rate, "codec": codec, "repaired": repaired}
         records.append(names | metric_record(results, codec, metrics, nothing if repaired else published))
         label = Cell(rate_label(study, codec, rate) + (" repaired" if repaired else ""))
-        lines.append(Line([label, *metric_cells(records[-1], metrics)], marked=repaired))
+        lines.append(Line([label, *metric_cells(records[-1], metrics)], marked=repaired, codec=codec))
     notes = metric_notes(study, results, metrics, codecs)
     notes += [DAGGER] if any("†" in line.cells[0].value for line in lines) else []
     notes += [f"{codec}: training collapsed." for codec in codecs if results.run(codec).get("collapsed")]

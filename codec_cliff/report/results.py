@@ -23,6 +23,16 @@ TEXT = {
     "level",
     "layers",
     "protocol",
+    "id",
+    "section",
+    "claim",
+    "quantity",
+    "range",
+    "reason",
+    "question",
+    "evidence",
+    "hypothesis",
+    "utterance_id",
 }
 
 
@@ -83,8 +93,15 @@ class Results:
 
     def codebook(self, codec: str) -> Row:
         """The row `mean` of a codec's codebook statistics: the mean over its levels."""
-        path = self.folder / "codebook" / f"{codec}.csv"
-        return next(row for row in read_rows(path) if row["level"] == "mean")
+        return next(row for row in self.codebook_levels(codec) if row["level"] == "mean")
+
+    def codebook_levels(self, codec: str) -> list[Row]:
+        """A codec's codebook statistics: a row a level, and the row `mean`."""
+        return read_rows(self.folder / "codebook" / f"{codec}.csv")
+
+    def rows(self, name: str) -> list[Row]:
+        """The rows of a CSV file that a study need not have; none where it is missing."""
+        return read_rows(self.folder / name) if self.has(name) else []
 
     def facts(self, codec: str) -> Row:
         """reconstruction/<codec>/codec.json."""

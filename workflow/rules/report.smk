@@ -1,6 +1,7 @@
 # Tables 1-4, Figure 1 and the page: intervals first, rendering after, no arithmetic in between.
 SUMMARIES = ["summary", "comparisons", "phonemes"]
 REPORT_MODULES = sorted(str(path) for path in Path("codec_cliff/report").glob("*.py"))
+TEMPLATES = sorted(str(path) for path in Path("codec_cliff/report/templates").iterdir())
 # Control runs are shown once they are measured. They are no inputs: `all` must neither wait for them nor train one anew.
 MEASURED_CONTROLS = [
     codec
@@ -50,13 +51,94 @@ rule statistics:
         " {params.codecs} > {log} 2>&1"
 
 
+rule claims:
+    """The paper's claims, one by one: what this study measured, and whether it agrees."""
+    input:
+        source("claims"),
+        source("bootstrap"),
+        "codec_cliff/report/claims.yaml",
+        f"{RESULTS}/phonemes.csv",
+        measured(STUDY.trained),
+        CODEBOOKS,
+    output:
+        report(
+            f"{RESULTS}/claims.csv",
+            caption="../report/claims.rst",
+            category="Verdict",
+            labels={"what": "the paper's claims"},
+        ),
+    log:
+        f"{LOGS}/claims.log",
+    conda:
+        MAIN_ENVIRONMENT
+    params:
+        study=STUDY_JSON,
+        results=results_folder,
+    shell:
+        "python -m codec_cliff.claims --study {params.study:q} --results {params.results} --output {output} > {log} 2>&1"
+
+
+rule code_usage:
+    """Histograms of code use, a level each, for every trained model."""
+    input:
+        source("code_usage"),
+        expand(f"{RESULTS}/reconstruction/{{codec}}/manifest.tsv", codec=STUDY.trained),
+        reference=f"{RESULTS}/data/test.tsv",
+    output:
+        f"{RESULTS}/codebook/usage.csv",
+    log:
+        f"{LOGS}/code_usage.log",
+    conda:
+        MAIN_ENVIRONMENT
+    params:
+        codecs=STUDY.trained,
+        reconstruction=f"{RESULTS}/reconstruction",
+        codebook_size=STUDY.model.codebook_size,
+        hop_length=max(STUDY.runs[run].hop_length for run in STUDY.trained),
+        seed=STUDY.seed,
+    shell:
+        "python -m codec_cliff.code_usage --codecs {params.codecs} --reconstruction {params.reconstruction} --codebook-size {params.codebook_size}"
+        " --manifest {input.reference} --longest-hop {params.hop_length} --seed {params.seed} --output {output} > {log} 2>&1"
+
+
+rule listening:
+    """Clips and pictures of a few utterances, picked by rule, from every codec."""
+    input:
+        source("listening"),
+        manifest=f"{RESULTS}/data/test.tsv",
+        reconstructions=expand(
+            f"{RESULTS}/reconstruction/{{codec}}/manifest.tsv", codec=STUDY.evaluated
+        ),
+        errors=expand(f"{RESULTS}/metrics/{{codec}}/wer.csv", codec=STUDY.evaluated),
+    output:
+        f"{RESULTS}/listening/listening.json",
+    log:
+        f"{LOGS}/listening.log",
+    conda:
+        MAIN_ENVIRONMENT
+    params:
+        results=results_folder,
+        folder=f"{RESULTS}/listening",
+        codecs=[*STUDY.evaluated, *MEASURED_CONTROLS],
+        ranked_by=STUDY.trained,
+    shell:
+        "python -m codec_cliff.listening --results {params.results} --codecs {params.codecs} --ranked-by {params.ranked_by}"
+        " --folder {params.folder} > {log} 2>&1"
+
+
 rule table:
     """One table as CSV, Markdown and LaTeX, the paper's values beside ours."""
     input:
         REPORT_MODULES,
         data=lambda wildcards: TABLE_INPUTS[wildcards.table],
     output:
-        multiext(f"{RESULTS}/tables/{{table}}", ".csv", ".md", ".tex"),
+        report(
+            f"{RESULTS}/tables/{{table}}.csv",
+            caption="../report/table.rst",
+            category="Tables",
+            labels={"table": "{table}", "format": "CSV"},
+        ),
+        multiext(f"{RESULTS}/tables/{{table}}", ".md", ".tex"),
     log:
         f"{LOGS}/tables/{{table}}.log",
     conda:
@@ -77,7 +159,13 @@ rule figure:
         f"{RESULTS}/summary.csv",
         f"{RESULTS}/phonemes.csv",
     output:
-        FIGURE_FILES,
+        report(
+            FIGURE_FILES[1],
+            caption="../report/figure1.rst",
+            category="Figures",
+            labels={"figure": "Figure 1", "format": "PNG"},
+        ),
+        FIGURE_FILES[::2],
     log:
         f"{LOGS}/figure1.log",
     conda:
@@ -91,16 +179,24 @@ rule figure:
 
 
 rule page:
-    """The report: tables, figure, our choices, provenance; one file that opens from disk."""
+    """The report: verdict, sound, tables, figures, our choices, provenance; one file that opens from disk."""
     input:
         REPORT_MODULES,
-        "codec_cliff/report/page.html.jinja",
+        TEMPLATES,
         TABLE_FILES,
         FIGURE_FILES,
+        f"{RESULTS}/claims.csv",
         f"{RESULTS}/comparisons.csv",
+        f"{RESULTS}/codebook/usage.csv",
+        f"{RESULTS}/listening/listening.json",
         expand(f"{RESULTS}/runs/{{run}}/run.json", run=STUDY.trained),
     output:
-        f"{RESULTS}/report.html",
+        report(
+            f"{RESULTS}/report.html",
+            caption="../report/page.rst",
+            category="Page",
+            labels={"what": "everything on one page, with sound"},
+        ),
     log:
         f"{LOGS}/report.log",
     conda:

@@ -1,0 +1,163 @@
+"""The listening grid: each picked utterance with every codec's clip, its picture, and its transcript with the errors marked."""
+
+import base64
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import jiwer
+
+from codec_cliff.config import ORIGINAL, Study
+from codec_cliff.metrics.transcripts import normalise
+from codec_cliff.report.quality import model_name
+from codec_cliff.report.results import Results, read_rows
+
+TYPES = {"audio": "audio/ogg", "picture": "image/webp"}
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word of a transcript: `equal`, `replaced` (`heard` instead of `said`), `missed` (said, not heard), `added`."""
+
+    kind: str
+    said: str
+    heard: str
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One codec's version of an utterance; audio and picture are data URIs, `outline` an SVG path of the waveform."""
+
+    codec: str
+    name: str
+    audio: str
+    picture: str
+    outline: str
+    errors: str
+    words: list[Word]
+
+
+@dataclass(frozen=True)
+class Heard:
+    """An utterance to listen to; `groups` are clips under the heading of their kind of codec."""
+
+    utterance_id: str
+    why: str
+    seconds: float
+    errors: int
+    words: int
+    transcript: str
+    groups: dict[str, list[Clip]]
+
+
+@dataclass(frozen=True)
+class Listening:
+    """`rule` is listening.json's; `weight` the bytes of base64 by kind, for the page's statement of its size."""
+
+    rule: dict[str, Any]
+    utterances: list[Heard]
+
+    @cached_property
+    def codecs(self) -> set[str]:
+        return {clip.codec for clip in self._clips()}
+
+    def weight(self, kind: str) -> int:
+        return sum(len(getattr(clip, kind)) for clip in self._clips())
+
+    def _clips(self) -> Iterable[Clip]:
+        return (clip for heard in self.utterances for clips in heard.groups.values() for clip in clips)
+
+
+def listening(study: Study, results: Results) -> Listening | None:
+    """The grid; None where the study has not made its clips."""
+    path = results.folder / "listening" / "listening.json"
+    if not path.exists():
+        return None
+    listed = json.loads(path.read_text(encoding="utf-8"))
+    transcripts = _Transcripts(results)
+    return Listening(listed["rule"], [_heard(study, results, transcripts, entry) for entry in listed["utterances"]])
+
+
+def _heard(study: Study, results: Results, transcripts: "_Transcripts", entry: Mapping[str, Any]) -> Heard:
+    groups: dict[str, list[Clip]] = {}
+    for clip in entry["clips"]:
+        codec = clip["codec"]
+        row = transcripts.row(codec, entry["utterance_id"])
+        uris = {kind: _data_uri(results, clip[kind], kind) for kind in TYPES}
+        errors = f"{row['errors']:.0f} of {row['reference_words']:.0f} words wrong"
+        words = marked(normalise(entry["transcript"]), str(row["hypothesis"] or ""))
+        made = Clip(codec, codec_name(study, codec), outline=outline(clip["envelope"]), errors=errors, words=words, **uris)
+        groups.setdefault(group(study, codec), []).append(made)
+    names = ("utterance_id", "why", "seconds", "errors", "words", "transcript")
+    return Heard(**{name: entry[name] for name in names}, groups=groups)
+
+
+class _Transcripts:
+    """What the recogniser heard, by codec and utterance; each file is read once."""
+
+    def __init__(self, results: Results):
+        self.folder, self._rows = results.folder, {}
+
+    def row(self, codec: str, utterance_id: str) -> dict[str, Any]:
+        if codec not in self._rows:
+            rows = read_rows(self.folder / "metrics" / codec / "wer.csv")
+            self._rows[codec] = {row["utterance_id"]: row for row in rows}
+        return self._rows[codec][utterance_id]
+
+
+def marked(said: str, heard: str) -> list[Word]:
+    """Two normalised texts, aligned word by word as the word error rate has them."""
+    if not said:
+        return [Word("added", "", word) for word in heard.split()]
+    output = jiwer.process_words(said, heard)
+    references, hypotheses = output.references[0], output.hypotheses[0]
+    words = []
+    for chunk in output.alignments[0]:
+        said_words = references[chunk.ref_start_idx : chunk.ref_end_idx]
+        heard_words = hypotheses[chunk.hyp_start_idx : chunk.hyp_end_idx]
+        if chunk.type == "delete":
+            words += [Word("missed", word, "") for word in said_words]
+        elif chunk.type == "insert":
+            words += [Word("added", "", word) for word in heard_words]
+        else:
+            kind = "equal" if chunk.type == "equal" else "replaced"
+            words += [Word(kind, *pair) for pair in zip(said_words, heard_words, strict=True)]
+    return words
+
+
+def outline(envelope: list[list[int]]) -> str:
+    """An SVG path round a waveform's envelope, in a box of one unit a column and -100 to 100."""
+    top = [f"{x},{-high}" for x, (_, high) in enumerate(envelope)]
+    bottom = [f"{x},{-low}" for x, (low, _) in reversed(list(enumerate(envelope)))]
+    return f"M{' '.join([*top, *bottom])}Z"
+
+
+def group(study: Study, codec: str) -> str:
+    """The heading a codec stands under."""
+    if codec == ORIGINAL:
+        return "Original"
+    if codec in study.repaired:
+        return "Repaired"
+    if codec not in study.runs:
+        return "Published codecs"
+    if codec in study.codecs("fixed-duration") and codec in study.codecs("fixed-tokens"):
+        return "Both protocols"
+    return study.runs[codec].protocol.replace("-", " ").capitalize()
+
+
+def codec_name(study: Study, codec: str) -> str:
+    """A codec as a reader knows it: `6.25 Hz, fixed tokens`, `Mimi (8 codebooks)`."""
+    if codec in study.repaired:
+        return f"{codec_name(study, study.repaired[codec])}, repaired"
+    if codec not in study.runs:
+        return model_name(codec)
+    run = study.runs[codec]
+    both = codec in study.codecs("fixed-duration") and codec in study.codecs("fixed-tokens")
+    return f"{run.frame_rate:g} Hz, {'both protocols' if both else run.protocol.replace('-', ' ')}"
+
+
+def _data_uri(results: Results, name: str, kind: str) -> str:
+    content = (results.folder / "listening" / name).read_bytes()
+    return f"data:{TYPES[kind]};base64,{base64.b64encode(content).decode('ascii')}"
