@@ -45,7 +45,9 @@ def judge(quantity: Quantity, holds: Sequence[float | None]) -> str:
     """Whether an interval lies within, outside or across a range; an open side is None."""
     if quantity.value is None:
         return NOT_TESTED
-    least, most = (bound if bound is not None else open_side for bound, open_side in zip(holds, (-1e9, 1e9), strict=True))
+    least, most = (
+        bound if bound is not None else open_side for bound, open_side in zip(holds, (-1e9, 1e9), strict=True)
+    )
     if least <= quantity.low and quantity.high <= most:
         return REPRODUCED
     return NOT_REPRODUCED if quantity.high < least or quantity.low > most else NOT_SETTLED
@@ -61,7 +63,7 @@ def difference(study: Study, results: Path, metric: str, of: Sequence, minus: Se
             return Quantity(text, paper=paper, reason=f"the study has no {_model((protocol, rate))}")
     figure = next(figure for figure in FIGURES if figure.name == metric)
     a, b = (read_metric(results, study.codec_id(rate, protocol), figure.file) for protocol, rate in (minus, of))
-    both = scored(a, figure).join(scored(b, figure), how="inner", lsuffix="_a", rsuffix="_b")
+    both = pd.merge(scored(a, figure), scored(b, figure), left_index=True, right_index=True, suffixes=("_a", "_b"))
     if both.empty:
         return Quantity(text, paper=paper, reason="no utterance is scored under both")
     sums = [(both[f"numerator_{x}"].to_numpy(), both[f"denominator_{x}"].to_numpy()) for x in "ab"]
@@ -111,7 +113,9 @@ def spread(study: Study, results: Path, column: str) -> Quantity:
 def _codebooks(study: Study, results: Path) -> pd.DataFrame:
     """The row `mean` of each trained model."""
     files = {codec: pd.read_csv(results / "codebook" / f"{codec}.csv", dtype={"level": str}) for codec in study.trained}
-    return pd.concat([rows[rows["level"] == "mean"].assign(codec=codec) for codec, rows in files.items()], ignore_index=True)
+    return pd.concat(
+        [rows[rows["level"] == "mean"].assign(codec=codec) for codec, rows in files.items()], ignore_index=True
+    )
 
 
 def _published(column: str) -> list[float]:

@@ -6,7 +6,9 @@ import sys
 
 from codec_cliff.errors import exit_cleanly
 
-COMMANDS: dict[str, tuple[str, str]] = {}  # subcommand -> (module, one line of help)
+COMMANDS: dict[str, tuple[str, str]] = {  # subcommand -> (module, one line of help)
+    "compare": ("codec_cliff.compare", "two studies or two runs side by side"),
+}
 
 
 def main() -> None:

@@ -9,7 +9,8 @@ import io
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -106,7 +107,7 @@ def picture(spectrogram: np.ndarray, loudest: float, seconds: float) -> bytes:
 def envelope(audio: np.ndarray) -> list[list[int]]:
     """Lowest and highest sample of each of ENVELOPE columns, in hundredths of full scale."""
     edges = np.linspace(0, len(audio), ENVELOPE + 1).astype(int)
-    parts = [audio[start : max(end, start + 1)] for start, end in zip(edges[:-1], edges[1:], strict=True)]
+    parts = [audio[start : max(end, start + 1)] for start, end in pairwise(edges)]
     return [[round(100 * float(part.min())), round(100 * float(part.max()))] for part in parts]
 
 
@@ -136,7 +137,9 @@ def write(results: Path, folder: Path, codecs: Sequence[str], ranked: Sequence[s
     if not picks:
         raise CorpusError(f"{results}/data/test.tsv: no utterance with words; add transcripts to the test recordings")
     manifests = {
-        codec: {row.utterance_id: row.path for row in read_manifest(results / "reconstruction" / codec / "manifest.tsv")}
+        codec: {
+            row.utterance_id: row.path for row in read_manifest(results / "reconstruction" / codec / "manifest.tsv")
+        }
         for codec in codecs
     }
     by_id = {utterance.utterance_id: utterance for utterance in utterances}
@@ -146,7 +149,7 @@ def write(results: Path, folder: Path, codecs: Sequence[str], ranked: Sequence[s
         utterance = by_id[chosen.utterance_id]
         facts = {"speaker_id": utterance.speaker_id, "seconds": utterance.seconds, "transcript": utterance.transcript}
         clips = write_clips(folder, chosen.utterance_id, paths)
-        listed.append({**chosen.__dict__, **facts, "clips": clips})
+        listed.append({**asdict(chosen), **facts, "clips": clips})
     rule = {"shortest": SHORTEST, "longest": LONGEST, "bitrate": BITRATE, "ranked_by": list(ranked)}
     with atomic_path(folder / "listening.json") as temporary:
         temporary.write_text(json.dumps({"rule": rule, "utterances": listed}))
@@ -157,7 +160,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", required=True, type=Path, help="results/<study>")
     parser.add_argument("--codecs", required=True, nargs="+", help="to listen to, the originals first")
-    parser.add_argument("--ranked-by", required=True, nargs="+", help="the codecs whose word errors rank the utterances")
+    parser.add_argument(
+        "--ranked-by", required=True, nargs="+", help="the codecs whose word errors rank the utterances"
+    )
     parser.add_argument("--folder", required=True, type=Path)
     args = parser.parse_args()
     write(args.results, args.folder, args.codecs, args.ranked_by)

@@ -8,7 +8,10 @@ import pandas as pd
 import yaml
 
 from codec_cliff.bootstrap import Resampling
+from codec_cliff.claims import verdicts
+from codec_cliff.code_usage import rows as usage_rows
 from codec_cliff.config import Run, Study, load_study
+from codec_cliff.files import write_csv
 from codec_cliff.report.results import Results
 from codec_cliff.statistics import comparisons, default_codecs, phonemes, read_rows, summary
 
@@ -67,6 +70,10 @@ def built(folder: Path, config: dict) -> tuple[Study, Results]:
     }
     for name, frame in frames.items():
         frame.to_csv(folder / f"{name}.csv", index=False)
+    write_csv(folder / "claims.csv", verdicts(study, folder))
+    codes = np.random.default_rng(0).integers(0, 1024, (12, 160))
+    usage = [row for codec in study.trained for row in usage_rows(codec, codes, 1024, 100, 0)]
+    write_csv(folder / "codebook" / "usage.csv", usage)
     return study, Results(folder)
 
 

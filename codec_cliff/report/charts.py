@@ -30,6 +30,7 @@ DEFINITIONS = {
     "distinct": ("distinct in a frame", "var(--orange)", "diamond", [2, 2]),
 }
 POINTS_A_CURVE = 150
+STROKES = {"symbolType": "stroke", "symbolSize": 300, "symbolStrokeWidth": 2}
 
 
 def quality(study: Study, results: Results, metric: str) -> Spec:
@@ -128,8 +129,8 @@ def phonemes(study: Study, results: Results) -> Spec:
         data | {"mark": {"type": "line", "strokeWidth": 1.5}} | _encoding(x=x, y=y, color=colour, strokeDash=dash),
         data | {"mark": {"type": "point", "filled": True, "size": 60}}
         | _encoding(x=x, y=y, color=colour, shape=shape, tooltip=_text(), description=_field("text", None, "nominal")),
-        {"data": {"values": published}, "mark": {"type": "point", "shape": "cross", "size": 140, "filled": False}}
-        | _encoding(x=x, y=y, color={"value": "var(--grey)"}, tooltip=_text()),
+        {"data": {"values": published}, "mark": {"type": "point", "shape": "cross", "size": 260, "filled": False}}
+        | _encoding(x=x, y=y, color={"value": "var(--vermilion)"}, tooltip=_text()),
     ]  # fmt: skip
     return _chart("Phonemes a frame against frame rate, by definition", layers, height=240)
 
@@ -158,7 +159,9 @@ def phoneme_shares(results: Results) -> Spec:
         order={"field": "number", "type": "ordinal"},
         tooltip=_text(),
     )
-    return _chart("How many phonemes overlap a frame", [{"data": {"values": values}, "mark": mark} | encoding], height=240)
+    return _chart(
+        "How many phonemes overlap a frame", [{"data": {"values": values}, "mark": mark} | encoding], height=240
+    )
 
 
 def _count(definition: str) -> str:
@@ -175,13 +178,12 @@ def code_use(study: Study, results: Results) -> list[Spec]:
 
 def _level(study: Study, rows: list[Row], level: int) -> Spec:
     values = [
-        {"codec": row["codec"], "at": row["at"], "use": row["relative_use"]}
-        | _family(study, row["codec"])
+        {"codec": row["codec"], "at": row["at"], "use": row["relative_use"]} | _family(study, row["codec"])
         for row in rows
     ]
     encoding = _encoding(
-        x=_field("at", "Codes, most used first", axis={"format": "%", "tickCount": 3}),
-        y=_field("use", "Use / uniform use", scale={"zero": True}),
+        x=_field("at", None, axis={"format": "%", "values": [0, 0.5, 1]}, scale={"domain": [0, 1]}),
+        y=_field("use", None, scale={"zero": True}, axis={"tickCount": 4}),
         color=_rate_colour(study, legend=None),
         strokeDash=_dash(None),
         detail=_field("codec", None, "nominal"),
@@ -259,12 +261,18 @@ def _family(study: Study, codec: str) -> dict[str, str]:
 def _rate_colour(study: Study, **options: Any) -> Spec:
     rates = [f"{rate.frame_rate:g}" for rate in study.frame_rates]
     scale = {"domain": rates, "range": [f"var(--rate{number})" for number in range(len(rates))]}
-    return _field("hz", "Hz", "nominal", scale=scale, **options)
+    return _field("hz", "Hz", "nominal", scale=scale, **({"legend": STROKES} | options))
 
 
 def _dash(*legend: None) -> Spec:
     scale = {"domain": ["fixed duration", "fixed tokens", "both"], "range": [[5, 3], [1, 0], [8, 2, 2, 2]]}
-    return _field("protocol", "Protocol", "nominal", scale=scale, **({"legend": None} if legend else {}))
+    return _field(
+        "protocol",
+        "Protocol",
+        "nominal",
+        scale=scale,
+        legend=None if legend else STROKES | {"symbolStrokeColor": "var(--ink)"},
+    )
 
 
 def _rate_axis(study: Study) -> Spec:
@@ -273,16 +281,20 @@ def _rate_axis(study: Study) -> Spec:
     return _field("rate", "Frame rate (Hz)", scale={"type": "log", "nice": False, "padding": 12}, axis=axis)
 
 
-def _field(field: str, title: str | None, type: str = "quantitative", **options: Any) -> Spec:  # noqa: A002
+def _field(field: str, title: str | None, type: str = "quantitative", **options: Any) -> Spec:
     return {"field": field, "type": type, "title": title, **options}
 
 
-def _scale(field: str, domain: Sequence[str], values: Sequence[Any], type: str = "nominal") -> Spec:  # noqa: A002
+def _scale(field: str, domain: Sequence[str], values: Sequence[Any], type: str = "nominal") -> Spec:
     return _field(field, None, type, scale={"domain": list(domain), "range": list(values)})
 
 
 def _tooltip() -> list[Spec]:
-    return [_field("text", "Point", "nominal"), _field("Run", "Run", "nominal"), _field("Measured with", "With", "nominal")]
+    return [
+        _field("text", "Point", "nominal"),
+        _field("Run", "Run", "nominal"),
+        _field("Measured with", "With", "nominal"),
+    ]
 
 
 def _text() -> Spec:
@@ -294,4 +306,10 @@ def _encoding(**channels: Any) -> Spec:
 
 
 def _chart(description: str, layers: list[Spec], height: int) -> Spec:
-    return {"var(--schema)": SCHEMA, "description": description, "width": "container", "height": height, "layer": layers}
+    return {
+        "var(--schema)": SCHEMA,
+        "description": description,
+        "width": "container",
+        "height": height,
+        "layer": layers,
+    }

@@ -88,7 +88,9 @@ def _heard(study: Study, results: Results, transcripts: "_Transcripts", entry: M
         uris = {kind: _data_uri(results, clip[kind], kind) for kind in TYPES}
         errors = f"{row['errors']:.0f} of {row['reference_words']:.0f} words wrong"
         words = marked(normalise(entry["transcript"]), str(row["hypothesis"] or ""))
-        made = Clip(codec, codec_name(study, codec), outline=outline(clip["envelope"]), errors=errors, words=words, **uris)
+        made = Clip(
+            codec, codec_name(study, codec), outline=outline(clip["envelope"]), errors=errors, words=words, **uris
+        )
         groups.setdefault(group(study, codec), []).append(made)
     names = ("utterance_id", "why", "seconds", "errors", "words", "transcript")
     return Heard(**{name: entry[name] for name in names}, groups=groups)

@@ -46,8 +46,8 @@ def statement(study: Study) -> str:
             "This study has the paper's corpus, models and training, with the choices below where the paper is silent."
         )
     speech = "Its speech is synthetic. " if study.corpus.kind == "synthetic" else ""
-    departures = ", ".join(smaller)
-    return f"This is a scale model; its figures are not the paper's. {speech}It departs from the paper in {departures}."
+    settings = f"{len(smaller)} settings of corpus, model and training" if len(smaller) > 1 else smaller[0]
+    return f"This is a scale model; its figures are not the paper's. {speech}It departs from the paper in {settings}."
 
 
 @dataclass(frozen=True)

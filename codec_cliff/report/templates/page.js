@@ -178,18 +178,27 @@ function hear(codec) {
 }
 for (const button of document.querySelectorAll("button.hear")) button.addEventListener("click", () => hear(button.dataset.codec));
 
+// What is folded is printed too, and opened for a link that leads into it.
+addEventListener("beforeprint", () => { for (const details of document.querySelectorAll("details")) details.open = true; });
+function unfold() { document.querySelector(location.hash || null)?.querySelector("details")?.setAttribute("open", ""); }
+addEventListener("hashchange", unfold);
+if (location.hash) unfold();
+
 // Charts: text, lines and points follow the style sheet's colours, so themes and print need no redrawing.
 const config = {
   background: "transparent",
   font: "system-ui, 'DejaVu Sans', sans-serif",
   view: { stroke: null },
   axis: { labelColor: "var(--ink)", titleColor: "var(--ink)", domainColor: "var(--grey)", tickColor: "var(--grey)", gridColor: "var(--line)", labelFontSize: 11, titleFontSize: 12, titleFontWeight: 500 },
-  legend: { labelColor: "var(--ink)", titleColor: "var(--ink)", orient: "top", labelFontSize: 11, titleFontSize: 11, columns: 4, labelLimit: 260, symbolStrokeColor: "var(--ink)" },
+  legend: { labelColor: "var(--ink)", titleColor: "var(--ink)", orient: "top", labelFontSize: 11, titleFontSize: 11, labelLimit: 260, symbolOpacity: 1, layout: { top: { direction: "vertical", anchor: "start" } } },
+  point: { opacity: 1 },
   title: { color: "var(--ink)", fontSize: 12, anchor: "start", fontWeight: 500 },
 };
 async function draw(script) {
   const element = document.getElementById(script.dataset.for);
-  const { view } = await vegaEmbed(element, JSON.parse(script.textContent), { actions: false, renderer: "svg", config });
+  const columns = Math.max(1, Math.floor(element.clientWidth / 150));
+  const fitted = { ...config, legend: { ...config.legend, columns } };
+  const { view } = await vegaEmbed(element, JSON.parse(script.textContent), { actions: false, renderer: "svg", config: fitted });
   view.addEventListener("click", (_, item) => { if (item?.datum?.codec) hear(item.datum.codec); });
   for (const mark of element.querySelectorAll(".mark-symbol.role-mark path")) {
     const codec = mark.__data__?.datum?.codec;
