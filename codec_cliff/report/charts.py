@@ -30,6 +30,7 @@ DEFINITIONS = {
     "distinct": ("distinct in a frame", "var(--orange)", "diamond", [2, 2]),
 }
 POINTS_A_CURVE = 150
+RATE_COLOURS = 8  # that the style sheet has
 STROKES = {"symbolType": "stroke", "symbolSize": 300, "symbolStrokeWidth": 2}
 
 
@@ -259,8 +260,10 @@ def _family(study: Study, codec: str) -> dict[str, str]:
 
 
 def _rate_colour(study: Study, **options: Any) -> Spec:
-    rates = [f"{rate.frame_rate:g}" for rate in study.frame_rates]
-    scale = {"domain": rates, "range": [f"var(--rate{number})" for number in range(len(rates))]}
+    trained = {run.frame_rate for codec, run in study.runs.items() if codec in [*study.trained, *study.control_runs]}
+    shown = [(number, rate.frame_rate) for number, rate in enumerate(study.frame_rates) if rate.frame_rate in trained]
+    colours = [f"var(--rate{number % RATE_COLOURS})" for number, _ in shown]
+    scale = {"domain": [f"{rate:g}" for _, rate in shown], "range": colours}
     return _field("hz", "Hz", "nominal", scale=scale, **({"legend": STROKES} | options))
 
 

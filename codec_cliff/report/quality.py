@@ -15,10 +15,10 @@ PaperValue = Callable[[str], float | None]  # the paper's value of a metric, for
 
 
 def model_name(codec: str) -> str:
-    """A published codec's name as the paper prints it."""
+    """A published codec's name as the paper prints it; the id of one that the paper does not have."""
     if codec.startswith("opus_"):
         return f"Opus, {codec.removeprefix('opus_')} kbps"
-    return NAMES.get(codec) or paper()["table1"]["rows"][codec]["name"]
+    return NAMES.get(codec) or paper()["table1"]["rows"].get(codec, {"name": codec})["name"]
 
 
 def nothing(_: str) -> None:
