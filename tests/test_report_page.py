@@ -13,7 +13,7 @@ from codec_cliff.report.results import Results
 from codec_cliff.report.scale import choices, differences, scale_differences, statement
 from tests.report_fixtures import CONTROL, built, demo_config, paper_config
 
-VOID = {"meta", "br", "hr", "img", "link", "input", "path", "use", "rect"}
+VOID = {"meta", "br", "hr", "img", "link", "input", "path", "use", "rect", "line"}
 CODE = re.compile(r"<(script|style)[^>]*>.*?</\1>", re.S)
 
 

@@ -30,6 +30,7 @@ DEFINITIONS = {
     "distinct": ("distinct in a frame", "var(--orange)", "diamond", [2, 2]),
 }
 POINTS_A_CURVE = 150
+DASHES = {"fixed duration": [5, 3], "fixed tokens": [1, 0], "both": [8, 2, 2, 2]}
 RATE_COLOURS = 8  # that the style sheet has
 STROKES = {"symbolType": "stroke", "symbolSize": 300, "symbolStrokeWidth": 2}
 
@@ -186,7 +187,7 @@ def _level(study: Study, rows: list[Row], level: int) -> Spec:
         x=_field("at", None, axis={"format": "%", "values": [0, 0.5, 1]}, scale={"domain": [0, 1]}),
         y=_field("use", None, scale={"zero": True}, axis={"tickCount": 4}),
         color=_rate_colour(study, legend=None),
-        strokeDash=_dash(None),
+        strokeDash=_dash(),
         detail=_field("codec", None, "nominal"),
         tooltip=[_field("codec", "Run", "nominal"), _field("use", "Use / uniform use", format=".2f")],
     )
@@ -267,15 +268,10 @@ def _rate_colour(study: Study, **options: Any) -> Spec:
     return _field("hz", "Hz", "nominal", scale=scale, **({"legend": STROKES} | options))
 
 
-def _dash(*legend: None) -> Spec:
-    scale = {"domain": ["fixed duration", "fixed tokens", "both"], "range": [[5, 3], [1, 0], [8, 2, 2, 2]]}
-    return _field(
-        "protocol",
-        "Protocol",
-        "nominal",
-        scale=scale,
-        legend=None if legend else STROKES | {"symbolStrokeColor": "var(--ink)"},
-    )
+def _dash() -> Spec:
+    """The page explains the dashes beside the charts: Vega draws no legend for them that follows the theme."""
+    scale = {"domain": list(DASHES), "range": list(DASHES.values())}
+    return _field("protocol", "Protocol", "nominal", scale=scale, legend=None)
 
 
 def _rate_axis(study: Study) -> Spec:

@@ -92,6 +92,7 @@ def _heard(study: Study, results: Results, transcripts: "_Transcripts", entry: M
             codec, codec_name(study, codec), outline=outline(clip["envelope"]), errors=errors, words=words, **uris
         )
         groups.setdefault(group(study, codec), []).append(made)
+    groups = {name: groups[name] for name in sorted(groups, key=_place)}
     names = ("utterance_id", "why", "seconds", "errors", "words", "transcript")
     return Heard(**{name: entry[name] for name in names}, groups=groups)
 
@@ -147,6 +148,12 @@ def group(study: Study, codec: str) -> str:
     if codec in study.codecs("fixed-duration") and codec in study.codecs("fixed-tokens"):
         return "Both protocols"
     return study.runs[codec].protocol.replace("-", " ").capitalize()
+
+
+def _place(group: str) -> int:
+    """Where a group stands: the original first, published codecs last."""
+    first = ("Original", "Both protocols", "Fixed duration", "Fixed tokens", "Repaired")
+    return first.index(group) if group in first else len(first) + (group == "Published codecs")
 
 
 def codec_name(study: Study, codec: str) -> str:

@@ -49,6 +49,7 @@ def render(study: Study, results: Results) -> str:
         hearable=heard.codecs if heard else set(),
         tables=tables(study, results),
         charts=figures(study, results),
+        dashes=charts.DASHES,
         findings=findings(study, results),
         choices=choices(),
         differences=differences(study),

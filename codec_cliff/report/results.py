@@ -33,6 +33,7 @@ TEXT = {
     "evidence",
     "hypothesis",
     "utterance_id",
+    "table",
 }
 
 

@@ -101,6 +101,13 @@ def metric_modules(wildcards):
     ]
 
 
+def shown(path, caption, category, labels):
+    """An output that Snakemake's own report shows (`--report`)."""
+    return report(
+        path, caption=f"../report/{caption}.rst", category=category, labels=labels
+    )
+
+
 def measured(codecs):
     """Every metric of some codecs, and what is known about each."""
     metrics = expand(

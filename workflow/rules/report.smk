@@ -61,11 +61,11 @@ rule claims:
         measured(STUDY.trained),
         CODEBOOKS,
     output:
-        report(
+        shown(
             f"{RESULTS}/claims.csv",
-            caption="../report/claims.rst",
-            category="Verdict",
-            labels={"what": "the paper's claims"},
+            "claims",
+            "Verdict",
+            {"what": "the paper's claims"},
         ),
     log:
         f"{LOGS}/claims.log",
@@ -92,12 +92,12 @@ rule code_usage:
         MAIN_ENVIRONMENT
     params:
         codecs=STUDY.trained,
-        reconstruction=f"{RESULTS}/reconstruction",
+        results=results_folder,
         codebook_size=STUDY.model.codebook_size,
         hop_length=max(STUDY.runs[run].hop_length for run in STUDY.trained),
         seed=STUDY.seed,
     shell:
-        "python -m codec_cliff.code_usage --codecs {params.codecs} --reconstruction {params.reconstruction} --codebook-size {params.codebook_size}"
+        "python -m codec_cliff.code_usage --codecs {params.codecs} --reconstruction {params.results}/reconstruction --codebook-size {params.codebook_size}"
         " --manifest {input.reference} --longest-hop {params.hop_length} --seed {params.seed} --output {output} > {log} 2>&1"
 
 
@@ -118,7 +118,7 @@ rule listening:
         MAIN_ENVIRONMENT
     params:
         results=results_folder,
-        folder=f"{RESULTS}/listening",
+        folder=lambda wildcards, output: Path(output[0]).parent,
         codecs=[*STUDY.evaluated, *MEASURED_CONTROLS],
         ranked_by=STUDY.trained,
     shell:
@@ -132,11 +132,11 @@ rule table:
         REPORT_MODULES,
         data=lambda wildcards: TABLE_INPUTS[wildcards.table],
     output:
-        report(
+        shown(
             f"{RESULTS}/tables/{{table}}.csv",
-            caption="../report/table.rst",
-            category="Tables",
-            labels={"table": "{table}", "format": "CSV"},
+            "table",
+            "Tables",
+            {"table": "{table}", "format": "CSV"},
         ),
         multiext(f"{RESULTS}/tables/{{table}}", ".md", ".tex"),
     log:
@@ -159,11 +159,11 @@ rule figure:
         f"{RESULTS}/summary.csv",
         f"{RESULTS}/phonemes.csv",
     output:
-        report(
+        shown(
             FIGURE_FILES[1],
-            caption="../report/figure1.rst",
-            category="Figures",
-            labels={"figure": "Figure 1", "format": "PNG"},
+            "figure1",
+            "Figures",
+            {"figure": "Figure 1", "format": "PNG"},
         ),
         FIGURE_FILES[::2],
     log:
@@ -191,11 +191,11 @@ rule page:
         f"{RESULTS}/listening/listening.json",
         expand(f"{RESULTS}/runs/{{run}}/run.json", run=STUDY.trained),
     output:
-        report(
+        shown(
             f"{RESULTS}/report.html",
-            caption="../report/page.rst",
-            category="Page",
-            labels={"what": "everything on one page, with sound"},
+            "page",
+            "Page",
+            {"what": "everything on one page, with sound"},
         ),
     log:
         f"{LOGS}/report.log",

@@ -190,7 +190,7 @@ const config = {
   font: "system-ui, 'DejaVu Sans', sans-serif",
   view: { stroke: null },
   axis: { labelColor: "var(--ink)", titleColor: "var(--ink)", domainColor: "var(--grey)", tickColor: "var(--grey)", gridColor: "var(--line)", labelFontSize: 11, titleFontSize: 12, titleFontWeight: 500 },
-  legend: { labelColor: "var(--ink)", titleColor: "var(--ink)", orient: "top", labelFontSize: 11, titleFontSize: 11, labelLimit: 260, symbolOpacity: 1, symbolBaseStrokeColor: "var(--ink)", layout: { top: { direction: "vertical", anchor: "start" } } },
+  legend: { labelColor: "var(--ink)", titleColor: "var(--ink)", orient: "top", labelFontSize: 11, titleFontSize: 11, labelLimit: 260, symbolOpacity: 1, layout: { top: { direction: "vertical", anchor: "start" } } },
   point: { opacity: 1 },
   title: { color: "var(--ink)", fontSize: 12, anchor: "start", fontWeight: 500 },
 };
