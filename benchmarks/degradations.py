@@ -100,17 +100,15 @@ def mean(rows: list[dict], column: str) -> float:
 
 
 def corpus_figures(rows: dict[str, list[dict]]) -> dict[str, float]:
-    """The figures of one degradation, over all utterances."""
+    """The figures of one degradation, over all utterances: means, and word errors over words in percent."""
     figures = {}
-    for metric, table in rows.items():
-        names = [name for name, value in table[0].items() if isinstance(value, float)]
-        figures |= {name: mean(table, name) for name in names if metric != "wer"}
-    for name in ("", "_whisper", "_flat"):
-        words = "_whisper" if name == "_whisper" else ""
-        errors, total = (
-            sum(row[column] for row in rows["wer"]) for column in (f"errors{name}", f"reference_words{words}")
+    for table in (table for metric, table in rows.items() if metric != "wer"):
+        figures |= {name: mean(table, name) for name, value in table[0].items() if isinstance(value, float)}
+    for suffix, ending in (("", ""), ("", "_whisper"), ("_flat", "")) if "wer" in rows else ():
+        errors, words = (
+            sum(row[f"{column}{ending}"] for row in rows["wer"]) for column in (f"errors{suffix}", "reference_words")
         )
-        figures[f"wer{name}"] = 100 * errors / total
+        figures[f"wer{suffix}{ending}"] = 100 * errors / words
     return figures
 
 
@@ -120,12 +118,16 @@ def main() -> None:
     parser.add_argument("--split", default="test-clean")
     parser.add_argument("--mcd", default="mel_cepstral_distance", choices=("mel_cepstral_distance", "pymcd"))
     parser.add_argument("--metrics", nargs="+", default=["stoi", "wer", "mcd", "spk_sim", "naturalness"])
+    parser.add_argument("--utterances", type=int, default=None, help="a subset spread over the speakers")
     options = parser.parse_args()
     backends = {"stoi": "pystoi", "wer": "pocketsphinx", "mcd": options.mcd, "spk_sim": "resemblyzer"}
     backends |= {"naturalness": "dnsmos_p808"}
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        store = prepare(options.corpus, options.split, folder)
+        store = prepare(options.corpus, options.split, folder, options.utterances)
+        print(
+            f"{len(store.utterances)} recordings, {store.seconds:.0f} s, {len({each.speaker_id for each in store.utterances})} speakers"
+        )
         scorers = {name: construct(name, backends[name])(store.utterances, None, "cpu") for name in options.metrics}
         for name in set(scorers) & set(WITH_REFERENCE):
             write_references(folder / f"{name}.npz", store, scorers[name])
@@ -135,16 +137,7 @@ def main() -> None:
             pairs = open_pairs(folder / "test.tsv", folder / "test.npy", manifest)
             files = {name: folder / f"{name}.npz" if name in WITH_REFERENCE else None for name in scorers}
             rows = {name: measure(name, scorer, pairs, files[name]) for name, scorer in scorers.items()}
-            figures = (
-                corpus_figures(rows)
-                if "wer" in rows
-                else {
-                    name: mean(table, name)
-                    for table in rows.values()
-                    for name, value in table[0].items()
-                    if isinstance(value, float)
-                }
-            )
+            figures = corpus_figures(rows)
             if header is None:
                 header = list(figures)
                 print(

@@ -85,7 +85,8 @@ def check_contract(codec, n_samples: int, n_frames: int | None = None) -> torch.
 
 
 def test_the_lists_of_ids_agree():
-    assert tuple(PUBLISHED) == tuple(reference._ADAPTERS) == REFERENCE_CODECS == tuple(CODECS)
+    assert tuple(PUBLISHED) == tuple(reference._ADAPTERS) == REFERENCE_CODECS
+    assert set(CODECS) == set(PUBLISHED)
     assert all(is_reference_codec(codec) for codec in PUBLISHED)
     assert tuple(TABLE_1) == REFERENCE_CODECS[: len(TABLE_1)]
     for codec in ("opus_6", "opus_24", "opus_0", "opus_", "opus_x", "opus", "corpus_6", "opus_6_12", "opus_-6"):

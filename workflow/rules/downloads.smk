@@ -2,7 +2,11 @@
 from codec_cliff.downloads import pin_of
 from codec_cliff.pins import DOWNLOADS
 
-FETCHED = [name for name in (*STUDY.reference_codecs, *STUDY.metrics.values()) if name in DOWNLOADS]
+FETCHED = [
+    name
+    for name in (*STUDY.reference_codecs, *STUDY.metrics.values())
+    if name in DOWNLOADS
+]
 
 
 def fetched(name):
