@@ -208,6 +208,7 @@ rule page:
         FIGURE_FILES,
         f"{RESULTS}/claims.csv",
         f"{RESULTS}/comparisons.csv",
+        f"{RESULTS}/paper_comparison.csv",
         f"{RESULTS}/codebook/usage.csv",
         f"{RESULTS}/listening/listening.json",
         expand(f"{RESULTS}/runs/{{run}}/run.json", run=STUDY.trained),
