@@ -11,6 +11,7 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/downloads.smk"  # published weights and code, pinned
 include: "workflow/rules/corpus.smk"  # section 3.1, 3.4: recordings, manifest, audio store
 include: "workflow/rules/phonemes.smk"  # section 4.3: alignment, phonemes per frame
 include: "workflow/rules/training.smk"  # section 3.3, 3.4: one job a codec
@@ -39,6 +40,7 @@ rule all:
     input:
         TABLE_FILES,
         FIGURE_FILES,
+        f"{RESULTS}/paper_comparison.csv",
         f"{RESULTS}/report.html",
 
 
@@ -52,6 +54,8 @@ rule downloads:
     """Everything that has to be fetched or made before the first job: run it on a node with network."""
     input:
         CORPUS_READY,
+        [fetched(name) for name in FETCHED],
+        ALIGNER_READY,
 
 
 rule table1:

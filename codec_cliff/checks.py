@@ -18,6 +18,11 @@ REFERENCE_CODECS = (
     "snac_24k",
     "wavtokenizer_75",
     "wavtokenizer_40",
+    "encodec_3",
+    "encodec_6",
+    "speechtokenizer",
+    "nanocodec",
+    "flexicodec",
 )
 
 OPUS_KBPS = range(6, 257)  # libopus encodes one channel at no other bitrate

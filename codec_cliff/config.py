@@ -165,6 +165,7 @@ class Study:
     losses: Losses
     training: Training
     alignment: Mapping[str, str]
+    transcripts: Mapping[str, str]
     metrics: Mapping[str, str]
     statistics: Mapping[str, float]
 

@@ -20,6 +20,10 @@ class CodecError(UserError):
     """A codec cannot be loaded or does not keep its contract."""
 
 
+class DownloadError(UserError):
+    """Something cannot be downloaded, or is not what was pinned."""
+
+
 class MetricError(UserError):
     """A metric or its backend cannot be run."""
 

@@ -86,8 +86,11 @@ def _facts(codec: Codec | None, store: AudioStore) -> dict[str, object]:
     if codec is None:
         empty = dict.fromkeys(("frame_rate", "n_codebooks", "codebook_size", "bitrate"))
         return {"sample_rate": store.utterances[0].sample_rate, **empty}
-    measured = getattr(codec, "measured_bitrate", None)  # codecs of variable rate know only afterwards
-    return asdict(codec.facts) | ({"nominal_bitrate": codec.facts.bitrate, "bitrate": measured} if measured else {})
+    facts = asdict(codec.facts)
+    for name in ("bitrate", "frame_rate"):  # codecs of variable rate know only afterwards
+        if measured := getattr(codec, f"measured_{name}", None):
+            facts |= {f"nominal_{name}": facts[name], name: measured}
+    return facts
 
 
 def load_codec(codec_id: str, run_folder: Path, cache: Path, device: str) -> Codec | None:

@@ -29,21 +29,36 @@ class Figure:
     scale: float = 1.0
 
 
+MCD_CONVENTIONS = (
+    "mcd_aligned",
+    "mcd_pymcd_dtw",
+    "mcd_versa",
+    "mcd_versa_dtw",
+    "mcd_versa_no_c0",
+    "mcd_mfcc",
+    "mcd_mfcc_dtw",
+)
+NEITHER_GOOD_NOR_BAD = ("lag_ms", "level_difference_db")
+
 FIGURES = (
     Figure("stoi", "stoi", "stoi"),
     Figure("stoi_aligned", "stoi", "stoi_aligned"),
     Figure("lag_ms", "stoi", "lag_ms"),
     Figure("wer", "wer", "errors", "reference_words", scale=100),  # percent, insertions counted: it may exceed 100
+    Figure("wer_plain", "wer", "errors_plain", "reference_words_plain", scale=100),  # where whisper is the headline
+    Figure("wer_whisper", "wer", "errors_whisper", "reference_words_whisper", scale=100),
     Figure("wer_flat", "wer", "errors_flat", "reference_words", scale=100),
+    Figure("level_difference_db", "stoi", "level_difference_db"),
     Figure("mcd", "mcd", "mcd"),
     Figure("mcd_raw", "mcd", "mcd_raw"),
+    *(Figure(name, "mcd", name) for name in MCD_CONVENTIONS),
     Figure("spk_sim", "spk_sim", "spk_sim"),
     Figure("utmos", "naturalness", "utmos"),
     Figure("dnsmos_p808", "naturalness", "dnsmos_p808"),
 )
 
 
-TEXT = ("utterance_id", "speaker_id", "backend", "revision")
+TEXT = ("utterance_id", "speaker_id", "backend", "revision", "normaliser")
 
 
 def read_rows(path: Path) -> pd.DataFrame:
@@ -123,7 +138,7 @@ def comparison_pairs(study: Study, codecs: Sequence[str]) -> list[tuple[float, s
 def _pair_rows(study: Study, results: Path, rate: float, a: str, b: str) -> Iterable[dict[str, Any]]:
     files_a, files_b = ({file: read_metric(results, codec, file) for file in study.metrics} for codec in (a, b))
     shared = [figure for figure in _measured(files_a) if figure in _measured(files_b)]
-    for figure in (figure for figure in shared if figure.name != "lag_ms"):  # a lag is neither good nor bad
+    for figure in (figure for figure in shared if figure.name not in NEITHER_GOOD_NOR_BAD):
         (rows_a, rows_b), keys = (files_a[figure.file], files_b[figure.file]), ["backend", "revision"]
         if list(rows_a[keys].iloc[0]) != list(rows_b[keys].iloc[0]):
             raise MetricError(

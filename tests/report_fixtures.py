@@ -29,6 +29,7 @@ def demo_config() -> dict:
     config["training"]["steps"] = 500
     config["tables"]["reference_codecs"] = ["dac_16k", "mimi_8", "mimi_32", "opus_12"]
     config["metrics"] |= {"wer": "pocketsphinx", "naturalness": "dnsmos_p808"}
+    config["metrics"] |= {"mcd": "mel_cepstral_distance", "spk_sim": "resemblyzer"}
     config["statistics"]["bootstrap_samples"] = 200
     return config
 

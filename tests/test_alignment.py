@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from praatio import textgrid as praat
 
 from codec_cliff.alignment import AlignmentError, mfa
 from codec_cliff.alignment.__main__ import main
@@ -101,6 +102,28 @@ def test_a_textgrid_as_mfa_writes_it(tmp_path):
     assert read_intervals(path)[0].label == ""
 
 
+@pytest.mark.parametrize(
+    ("change", "labels"),
+    [
+        (('"phones"', '"1089 - phones"'), ["", "HH", "EY1", "spn"]),  # several speakers a file
+        (('"HH"', '"tʃʷ"'), ["", "tʃʷ", "EY1", "spn"]),  # english_mfa: IPA
+        (('text = ""', 'text = "sil"'), ["", "HH", "EY1", "spn"]),  # --no_textgrid_cleanup
+        (('"spn"', '"<eps>"'), ["", "HH", "EY1", ""]),
+    ],
+)
+def test_every_shape_of_mfas_textgrids_is_read(tmp_path, change, labels):
+    (tmp_path / "u.TextGrid").write_text(MFA_TEXTGRID.replace(*change), encoding="utf-8")
+    assert [interval.label for interval in read_intervals(tmp_path / "u.TextGrid")] == labels
+
+
+def test_the_short_format_is_read_too(tmp_path):
+    (tmp_path / "long.TextGrid").write_text(MFA_TEXTGRID)
+    praat.openTextgrid(str(tmp_path / "long.TextGrid"), True).save(
+        str(tmp_path / "short.TextGrid"), "short_textgrid", True
+    )
+    assert read_intervals(tmp_path / "short.TextGrid") == read_intervals(tmp_path / "long.TextGrid")
+
+
 def test_a_textgrid_survives_writing_and_reading(tmp_path):
     phones = [Interval("HH", 0.25, 0.31), Interval("AY", 0.31, 0.5), Interval("", 0.5, 0.6)]
     words = [Interval('h"i', 0.25, 0.5)]
@@ -112,7 +135,7 @@ def test_a_textgrid_survives_writing_and_reading(tmp_path):
 
 
 def test_a_textgrid_without_phones_or_a_broken_one_is_refused(tmp_path):
-    (tmp_path / "u.TextGrid").write_text(MFA_TEXTGRID.replace("phones", "somebody - phones"))
+    (tmp_path / "u.TextGrid").write_text(MFA_TEXTGRID.replace("phones", "segments"))
     with pytest.raises(AlignmentError, match="no tier phones"):
         read_intervals(tmp_path / "u.TextGrid")
     (tmp_path / "u.TextGrid").write_text(MFA_TEXTGRID[:300])
@@ -270,5 +293,5 @@ def test_a_failing_mfa_shows_its_last_words(fake_mfa, recordings, tmp_path, monk
 
 def test_a_missing_mfa_names_the_environment(recordings, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(AlignmentError, match=r"--sdm conda.*envs/mfa.yaml.*pocketsphinx"):
+    with pytest.raises(AlignmentError, match=r"envs/mfa\.yaml; install conda.*--sdm conda.*pocketsphinx"):
         mfa.align_manifest(recordings, tmp_path / "out", tmp_path / "root", 1)

@@ -6,11 +6,12 @@ import re
 import tarfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import pytest
 
 from codec_cliff.corpus.librispeech import ARCHIVES, MARKER, Archive, download
-from codec_cliff.errors import CorpusError
+from codec_cliff.errors import CorpusError, DownloadError
 
 SPLIT = "tiny-clean"
 FILES = {"7/1/7-1-0000.flac": bytes(range(256)) * 400, "7/1/7-1.trans.txt": b"7-1-0000 A WORD\n"}
@@ -34,6 +35,7 @@ class Server(ThreadingHTTPServer):
         self.content = content
         self.honours_ranges = True
         self.hangs_up_after: int | None = None
+        self.announces_more = 0  # bytes in its Content-Length beside what it sends
         self.asked: list[str | None] = []
 
     @property
@@ -54,7 +56,9 @@ class Handler(BaseHTTPRequestHandler):
             return
         body = server.content[start:]
         self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(body)))
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(server.content) - 1}/{len(server.content)}")
+        self.send_header("Content-Length", str(len(body) + server.announces_more))
         self.end_headers()
         self.wfile.write(body[: server.hangs_up_after])
 
@@ -143,6 +147,45 @@ def test_a_folder_that_was_there_before_is_left_alone_and_an_empty_one_is_filled
         fetch(tmp_path, server)
     (tmp_path / SPLIT / "7").rmdir()
     assert_complete(fetch(tmp_path, server))
+
+
+@pytest.mark.parametrize("more", [7, -7])
+def test_a_server_that_lies_about_the_length_leaves_no_split(tmp_path, server, more):
+    md5 = hashlib.md5(server.content).hexdigest()
+    server.announces_more = more
+    with pytest.raises(CorpusError, match=r"the connection ended at byte|MD5 is"):
+        fetch(tmp_path, server, md5)
+    assert not (tmp_path / SPLIT).exists()
+    server.announces_more = 0
+    assert_complete(fetch(tmp_path, server, md5))
+
+
+def test_a_wrong_byte_is_noticed(tmp_path, server):
+    md5, content = hashlib.md5(server.content).hexdigest(), server.content
+    server.content = content[:100] + bytes([content[100] ^ 1]) + content[101:]
+    with pytest.raises(CorpusError, match=r"MD5 is .* published is"):
+        fetch(tmp_path, server, md5)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_too_small_a_disk_is_noticed_before_the_first_byte(tmp_path, server, monkeypatch):
+    monkeypatch.setattr("codec_cliff.transfer.shutil.disk_usage", lambda path: SimpleNamespace(free=1000))
+    with pytest.raises(DownloadError, match=r"needs 0\.3 GB on this disk, 0\.0 GB are free; make room"):
+        fetch(tmp_path, server)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE])
+def test_links_and_devices_in_an_archive_are_refused(tmp_path, server, kind):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        member = tarfile.TarInfo(f"LibriSpeech/{SPLIT}/7/1/7-1-0000.flac")
+        member.type, member.linkname = kind, "/etc/passwd"
+        tar.addfile(member)
+    server.content = buffer.getvalue()
+    with pytest.raises(CorpusError, match="is neither a file nor a folder"):
+        fetch(tmp_path / "root", server)
+    assert not (tmp_path / "root" / SPLIT).exists()
 
 
 @pytest.mark.parametrize("prefix", ["LibriSpeech/another/", f"LibriSpeech/{SPLIT}/../../../"])

@@ -8,7 +8,9 @@ import soundfile
 
 from codec_cliff.corpus.manifest import Utterance, write_manifest
 from codec_cliff.errors import MetricError
-from codec_cliff.metrics.__main__ import checked, construct, main, write
+from codec_cliff.metrics import references
+from codec_cliff.metrics.__main__ import checked, main, write
+from codec_cliff.metrics.construct import construct
 from codec_cliff.metrics.pairs import open_pairs
 
 RATE = 16000
@@ -47,6 +49,34 @@ def test_the_originals_measured_against_themselves(split, tmp_path):
     assert [row["utterance_id"] for row in rows] == ["u0", "u1"]
     assert {(row["backend"], row["speaker_id"]) for row in rows} == {("pystoi", "s")}
     assert all(float(row["stoi"]) == pytest.approx(1) and float(row["lag_ms"]) == 0 for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("metric", "backend"), [("stoi", "pystoi"), ("mcd", "mel_cepstral_distance"), ("spk_sim", "resemblyzer")]
+)
+def test_what_is_known_of_the_recordings_is_computed_once_and_changes_no_figure(split, tmp_path, metric, backend):
+    manifest, store, audio = split
+    noise = np.random.default_rng(1).integers(-500, 500, size=N_SAMPLES[1])
+    degraded = reconstruct(tmp_path, "noisy", [samples + noise[: len(samples)].astype(np.int16) for samples in audio])
+    common = f"--metric {metric} --backend {backend} --manifest {manifest} --store {store}"
+    shared = tmp_path / "references" / f"{metric}.npz"
+    references.main(f"{common} --output {shared}".split())
+    main(f"{common} --reconstruction {degraded} --output {tmp_path / 'alone.csv'}".split())
+    main(f"{common} --reconstruction {degraded} --references {shared} --output {tmp_path / 'shared.csv'}".split())
+    assert (tmp_path / "shared.csv").read_text() == (tmp_path / "alone.csv").read_text()
+
+
+def test_features_of_other_recordings_are_refused(split, tmp_path):
+    manifest, store, audio = split
+    shared = tmp_path / "stoi.npz"
+    references.main(f"--metric stoi --backend pystoi --manifest {manifest} --store {store} --output {shared}".split())
+    other = reconstruct(tmp_path, "other", audio[:1])
+    np.save(tmp_path / "other.npy", audio[0])
+    with pytest.raises(MetricError, match=r"stoi\.npz: holds the features of other recordings.*delete it"):
+        main(
+            f"--metric stoi --backend pystoi --manifest {other} --store {tmp_path / 'other.npy'} --reconstruction {other} "
+            f"--references {shared} --output {tmp_path / 'x.csv'}".split()
+        )
 
 
 def test_audio_at_another_rate_is_brought_to_the_reference(split, tmp_path):

@@ -10,7 +10,8 @@ from codec_cliff.corpus.manifest import Utterance
 from codec_cliff.metrics.mcd import MelCepstralDistance
 from codec_cliff.metrics.mel import mel_filters
 from codec_cliff.metrics.naturalness import BACKENDS as NATURALNESS
-from codec_cliff.metrics.spk_sim import Resemblyzer
+from codec_cliff.metrics.scorer import referenced
+from codec_cliff.metrics.speakers.resemblyzer import Resemblyzer
 from codec_cliff.metrics.stoi import Pystoi
 
 SPEECH = Path(__file__).resolve().parents[1].parent / "shared/data/LibriSpeech"
@@ -19,7 +20,7 @@ RATE = 16000
 
 def scores(scorer, reference: np.ndarray, degraded: np.ndarray) -> dict:
     utterance = Utterance("u", "s", "u.flac", len(reference), RATE, "")
-    return dict(scorer.score(utterance, reference, degraded))
+    return dict(scorer.score(utterance, referenced(scorer, utterance, reference), degraded))
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def ladder(speech) -> list[np.ndarray]:
 
 @pytest.fixture(scope="module")
 def resemblyzer() -> Resemblyzer:
-    return Resemblyzer([], None, "cpu")
+    return Resemblyzer()
 
 
 def test_stoi_of_itself_is_one_and_falls_with_noise(ladder):
@@ -59,6 +60,14 @@ def test_a_shift_ruins_raw_stoi_and_mcd_and_not_the_aligned_ones(speech):
     assert stoi["stoi_aligned"] > 0.99
     mcd = scores(MelCepstralDistance([], None, "cpu"), speech, late)
     assert mcd["mcd"] < 0.01 < 1 < mcd["mcd_raw"]
+
+
+def test_stoi_is_what_the_library_computes(ladder):
+    import pystoi
+
+    for degraded in ladder[1:]:
+        expected = pystoi.stoi(ladder[0], degraded, RATE, extended=False)
+        assert scores(Pystoi([], None, "cpu"), ladder[0], degraded)["stoi"] == pytest.approx(expected, abs=1e-9)
 
 
 def test_an_utterance_too_short_for_stoi_has_an_empty_cell(speech):
@@ -136,4 +145,4 @@ def test_features_and_scores_are_those_of_the_libraries(speech):
     for clip in (speech, np.tile(speech, 2)[: 11 * RATE]):
         assert predictor.predict(clip) == pytest.approx(dnsmos.run(clip, RATE)["p808_mos"], abs=1e-3)
     encoder = VoiceEncoder("cpu", verbose=False)
-    assert Resemblyzer([], None, "cpu").embed(speech) @ encoder.embed_utterance(speech) == pytest.approx(1, abs=1e-5)
+    assert Resemblyzer().embed(speech) @ encoder.embed_utterance(speech) == pytest.approx(1, abs=1e-5)

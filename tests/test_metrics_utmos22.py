@@ -1,14 +1,17 @@
-"""The way to UTMOS, over a stand-in that lies where torch.hub would have put the pinned code."""
+"""The way to UTMOS, over a stand-in that lies where the pinned code is checked out."""
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from codec_cliff.corpus.manifest import Utterance
-from codec_cliff.errors import MetricError
-from codec_cliff.metrics.predictors.utmos22 import REPOSITORY, Utmos22Strong
+from codec_cliff.errors import DownloadError
+from codec_cliff.metrics.predictors.utmos22 import SOURCE, Utmos22Strong
+from codec_cliff.metrics.scorer import Reference
+from codec_cliff.pins import Release
 
 HUBCONF = """
 import torch
@@ -30,34 +33,34 @@ SILENT = Utterance("u", "s", "u.flac", 16000, 16000, "")
 
 
 @pytest.fixture
-def hub(tmp_path, monkeypatch):
-    monkeypatch.setattr(torch.hub, "_hub_dir", None)
-    folder = tmp_path / "torch_hub" / REPOSITORY.replace("/", "_").replace(":", "_")
+def cache(tmp_path, monkeypatch):
+    """A cache that already holds the pinned code."""
+    folder = tmp_path / "sources" / f"SpeechMOS@{SOURCE.commit}"
     folder.mkdir(parents=True)
     (folder / "hubconf.py").write_text(HUBCONF)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     return tmp_path
 
 
-def weights_file(folder):
+def weights_file(folder) -> Release:
     path = folder / "weights.pt"
     torch.save({"scale": torch.tensor([2.0])}, path)
-    return path.as_uri(), hashlib.sha256(path.read_bytes()).hexdigest()
+    return Release("https://example.org/weights.pt", "weights.pt", hashlib.sha256(path.read_bytes()).hexdigest())
 
 
-def test_pinned_code_and_checked_weights_give_a_score(hub):
-    scorer = Utmos22Strong(str(hub), "cpu", *weights_file(hub))
+def test_pinned_code_and_checked_weights_give_a_score(cache):
+    scorer = Utmos22Strong(str(cache), "cpu", weights_file(cache))
     half = np.full(16000, 0.5, dtype=np.float32)
-    assert scorer.score(SILENT, half, half) == {"utmos": 4.0}
-    assert scorer.score(SILENT, half[:100], half[:100]) == {"utmos": None}
+    nothing = Reference(half, {})
+    assert scorer.score(SILENT, nothing, half) == {"utmos": 4.0}
+    assert scorer.score(SILENT, nothing, half[:100]) == {"utmos": None}
 
 
-def test_other_weights_than_the_pinned_ones_are_refused(hub):
-    weights, _ = weights_file(hub)
-    with pytest.raises(MetricError, match="invalid hash value"):
-        Utmos22Strong(str(hub), "cpu", weights, "0" * 64)
-    assert not list((hub / "torch_hub" / "checkpoints").glob("*.pt"))
+def test_other_weights_than_the_pinned_ones_are_refused(cache):
+    with pytest.raises(DownloadError, match=r"SHA-256 is .* published is 0000"):
+        Utmos22Strong(str(cache), "cpu", replace(weights_file(cache), sha256="0" * 64))
 
 
-def test_unreachable_weights_name_the_remedy(hub):
-    with pytest.raises(MetricError, match="dnsmos_p808"):
-        Utmos22Strong(str(hub), "cpu", (hub / "nowhere.pt").as_uri())
+def test_unreachable_weights_name_the_file_and_the_remedy(cache):
+    with pytest.raises(DownloadError, match=r"HF_HUB_OFFLINE is set; put the file at .*utmos22_strong"):
+        Utmos22Strong(str(cache), "cpu")

@@ -7,27 +7,50 @@ import importlib
 import inspect
 import json
 import math
+import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import dac
 import pytest
 import torch
-from transformers import MimiConfig, MimiModel
+from transformers import EncodecConfig, EncodecModel, MimiConfig, MimiModel
 
+from codec_cliff import hub
+from codec_cliff import sources as source_module
 from codec_cliff.checks import REFERENCE_CODECS, is_reference_codec
-from codec_cliff.errors import CodecError
+from codec_cliff.errors import CodecError, DownloadError
 from codec_cliff.models import reference
-from codec_cliff.models.reference import bigcodec, load_reference_codec, mimi, qwen3, snac, wavtokenizer, weights
-from codec_cliff.models.reference import source as source_module
-from codec_cliff.models.reference.facts import TABLE_1, opus_kbps, reference_facts
+from codec_cliff.models.reference import (
+    bigcodec,
+    encodec,
+    flexicodec,
+    load_reference_codec,
+    mimi,
+    nanocodec,
+    qwen3,
+    snac,
+    speechtokenizer,
+    wavtokenizer,
+)
+from codec_cliff.models.reference.facts import PUBLISHED, TABLE_1, opus_kbps, reference_facts
+from codec_cliff.pins import CODECS, HubFiles, Source
 
 CACHE = Path(__file__).resolve().parents[1] / "cache"
 
 
 @pytest.fixture(autouse=True)
 def offline(monkeypatch, tmp_path):
-    monkeypatch.setattr(weights.constants, "HF_HUB_OFFLINE", True)
+    """No network, and random weights in the published ones' place: their checksums are not asked for."""
+    monkeypatch.setattr(hub.constants, "HF_HUB_OFFLINE", True)
+    for codec in ("dac_16k", "dac_24k"):
+        monkeypatch.setitem(CODECS, codec, tuple(replace(pinned, sha256=None) for pinned in CODECS[codec]))
+    for module in (bigcodec, mimi, snac, encodec):
+        monkeypatch.setattr(module, "FILES", replace(module.FILES, sha256={}))
+    variants = {name: (config, replace(files, sha256={})) for name, (config, files) in wavtokenizer.VARIANTS.items()}
+    monkeypatch.setattr(wavtokenizer, "VARIANTS", variants)
     monkeypatch.setattr(source_module, "GITHUB", str(tmp_path / "no-network"))
     torch.manual_seed(0)
 
@@ -36,7 +59,7 @@ def speech_like(n_samples: int) -> torch.Tensor:
     return 0.1 * torch.randn(n_samples, generator=torch.Generator().manual_seed(1))
 
 
-def hub_snapshot(files: weights.HubFiles, cache: Path) -> Path:
+def hub_snapshot(files: HubFiles, cache: Path) -> Path:
     """An empty folder where the hub's client looks for `files`."""
     commit = files.commit or "a" * 40
     folder = cache / "huggingface" / f"models--{files.repository.replace('/', '--')}"
@@ -62,8 +85,10 @@ def check_contract(codec, n_samples: int, n_frames: int | None = None) -> torch.
 
 
 def test_the_lists_of_ids_agree():
-    assert tuple(TABLE_1) == tuple(reference._ADAPTERS) == REFERENCE_CODECS
-    assert all(is_reference_codec(codec) for codec in TABLE_1)
+    assert tuple(PUBLISHED) == tuple(reference._ADAPTERS) == REFERENCE_CODECS
+    assert set(CODECS) == set(PUBLISHED)
+    assert all(is_reference_codec(codec) for codec in PUBLISHED)
+    assert tuple(TABLE_1) == REFERENCE_CODECS[: len(TABLE_1)]
     for codec in ("opus_6", "opus_24", "opus_0", "opus_", "opus_x", "opus", "corpus_6", "opus_6_12", "opus_-6"):
         assert is_reference_codec(codec) == (opus_kbps(codec) is not None), codec
 
@@ -86,13 +111,18 @@ def test_every_adapter_has_the_same_door(name):
         ("snac_24k", 24, 46.875, 3, 4096, 984.375),
         ("wavtokenizer_75", 24, 75, 1, 4096, 900),
         ("wavtokenizer_40", 24, 40, 1, 4096, 480),
+        # not the paper's: the authors' own figures
+        ("encodec_3", 24, 75, 4, 1024, 3000),
+        ("encodec_6", 24, 75, 8, 1024, 6000),
+        ("speechtokenizer", 16, 50, 8, 1024, 4000),
+        ("nanocodec", 22.05, 12.5, 13, 2016, 1783.4),
     ],
 )
 def test_facts_are_table_1(codec, khz, frame_rate, n_codebooks, codebook_size, bitrate):
     facts = reference_facts(codec)
     assert facts.sample_rate == 1000 * khz
     assert (facts.frame_rate, facts.n_codebooks, facts.codebook_size) == (frame_rate, n_codebooks, codebook_size)
-    assert facts.bitrate == pytest.approx(bitrate)
+    assert facts.bitrate == pytest.approx(bitrate, rel=1e-4)
 
 
 def test_mimi_32_is_four_times_mimi_8():
@@ -143,7 +173,7 @@ def test_dac_decodes_its_codes_to_what_the_model_gives_itself(tmp_path):
 @pytest.mark.parametrize("changes", [{"codebook_size": 512}, {"n_codebooks": 9}, {"sample_rate": 44100}])
 def test_weights_of_another_model_are_refused(changes, tmp_path):
     save_dac("dac_16k", tmp_path, **changes)
-    with pytest.raises(CodecError, match="Table 1 says"):
+    with pytest.raises(CodecError, match="Table 1"):
         load_reference_codec("dac_16k", tmp_path, "cpu")
 
 
@@ -226,6 +256,129 @@ def test_snac_without_its_package_names_the_remedy(tmp_path, monkeypatch):
         load_reference_codec("snac_24k", tmp_path, "cpu")
 
 
+@pytest.mark.parametrize("codec", ["encodec_3", "encodec_6"])
+def test_encodec(codec, tmp_path):
+    config = EncodecConfig(hidden_size=16, num_filters=4, num_lstm_layers=1, codebook_size=1024, codebook_dim=16)
+    model = EncodecModel(config)
+    for name, buffer in model.named_buffers():
+        if name.endswith("embed"):
+            buffer.normal_()
+    model.save_pretrained(hub_snapshot(encodec.FILES, tmp_path))
+    loaded = load_reference_codec(codec, tmp_path, "cpu")
+    assert loaded.facts == reference_facts(codec)
+    for n_samples in (320, 24000, 24001):
+        codes = check_contract(loaded, n_samples)
+    with torch.inference_mode():  # what the library does itself with the whole recording
+        expected = loaded._model(speech_like(24001)[None, None], bandwidth=loaded.facts.bitrate / 1000).audio_values
+    assert torch.allclose(loaded.decode(codes, 24001), expected[0, 0, :24001], atol=1e-6)
+
+
+def test_speechtokenizer(tmp_path):
+    config = {
+        "n_filters": 4,
+        "strides": [8, 5, 4, 2],
+        "dimension": 16,
+        "semantic_dimension": 8,
+        "bidirectional": True,
+        "dilation_base": 2,
+        "residual_kernel_size": 3,
+        "n_residual_layers": 1,
+        "lstm_layers": 1,
+        "activation": "ELU",
+        "codebook_size": 1024,
+        "n_q": 8,
+        "sample_rate": 16000,
+    }
+    model = importlib.import_module("speechtokenizer.model").SpeechTokenizer(config)
+    state = {
+        key: torch.ones_like(value) if key.endswith("inited") else value for key, value in model.state_dict().items()
+    }
+    state |= {key: torch.randn_like(value) for key, value in state.items() if key.endswith("codebook.embed")}
+    folder = hub_snapshot(speechtokenizer.FILES, tmp_path)
+    (folder / "speechtokenizer_hubert_avg").mkdir()
+    (folder / speechtokenizer.FILES.names[0]).write_text(json.dumps(config))
+    torch.save(state, folder / speechtokenizer.FILES.names[1])
+    codec = load_reference_codec("speechtokenizer", tmp_path, "cpu")
+    assert codec.facts == reference_facts("speechtokenizer")
+    for n_samples in (320, 16000, 16001):
+        codes = check_contract(codec, n_samples)
+    assert codes.unique().numel() > 8
+    with torch.inference_mode():  # the authors' forward
+        expected = codec._model(speech_like(16001)[None, None])[0][0, 0]
+    assert torch.allclose(codec.decode(codes, 16001), expected[:16001], atol=1e-5)
+
+
+class NemoModel:
+    """NeMo's calls, on codes that say where the loudest sample of a frame lies."""
+
+    sample_rate, samples_per_frame, num_codebooks, codebook_size = 22050, 1764, 13, 2016
+
+    @classmethod
+    def restore_from(cls, path, map_location):
+        assert Path(path).read_bytes() == b"nemo"
+        return cls()
+
+    def eval(self):
+        return self
+
+    def encode(self, audio, audio_len):
+        assert audio.shape == (1, int(audio_len[0]))
+        frames = torch.nn.functional.pad(audio, (0, -audio.shape[1] % 1764)).reshape(1, 1, -1, 1764)
+        return frames.abs().argmax(-1).expand(1, 13, -1).to(torch.int32), audio_len // 1764
+
+    def decode(self, tokens, tokens_len):
+        assert tokens.shape == (1, 13, int(tokens_len[0]))
+        return torch.nn.functional.one_hot(tokens[:, 0], 1764).reshape(1, -1).float(), tokens_len * 1764
+
+
+def test_nanocodec_through_nemos_calls(tmp_path, monkeypatch):
+    monkeypatch.setattr(nanocodec, "find_spec", lambda name: name)
+    monkeypatch.setitem(sys.modules, "nemo.collections.tts.models", SimpleNamespace(AudioCodecModel=NemoModel))
+    monkeypatch.setattr(nanocodec, "import_module", lambda name: sys.modules[name])
+    (hub_snapshot(nanocodec.FILES, tmp_path) / nanocodec.FILES.names[0]).write_bytes(b"nemo")
+    codec = load_reference_codec("nanocodec", tmp_path, "cpu")
+    codes = check_contract(codec, 22051)
+    assert codec.decode(codes, 22051)[codes[0, 0]] == 1
+    monkeypatch.setattr(NemoModel, "samples_per_frame", 1024)
+    with pytest.raises(CodecError, match=r"frame_rate 21\.5"):
+        load_reference_codec("nanocodec", tmp_path, "cpu")
+
+
+def test_flexicodec_through_its_authors_calls(tmp_path, monkeypatch):
+    def encode_flexicodec(audio, model, sample_rate, num_quantizers, merging_threshold):
+        assert (audio.shape, sample_rate) == ((1, 16000), 16000)
+        lengths = torch.tensor([[1, 3, 2, 2, 4]])
+        return {"semantic_codes": lengths, "acoustic_codes": lengths, "token_lengths": lengths, "sim_matrix": None}
+
+    def prepare_model(sensevoice, device, ckpt_path, config_path):
+        assert Path(sensevoice).is_dir()
+        assert Path(ckpt_path).read_text() == Path(config_path).read_text() == "x"
+        decoder = SimpleNamespace(
+            decode_from_codes=lambda **codes: codes["token_lengths"].repeat_interleave(3200)[None, None]
+        )
+        return {"model": decoder}
+
+    infer = SimpleNamespace(encode_flexicodec=encode_flexicodec, prepare_model=prepare_model)
+    monkeypatch.setattr(flexicodec, "find_spec", lambda name: name)
+    monkeypatch.setattr(flexicodec, "import_module", lambda name: infer)
+    for files in (flexicodec.FILES, flexicodec.SENSEVOICE):
+        folder = hub_snapshot(files, tmp_path)
+        for name in files.names:
+            (folder / name).write_text("x")
+    codec = load_reference_codec("flexicodec", tmp_path, "cpu")
+    codes = codec.encode(speech_like(16000))
+    assert codec.decode(codes, 15999).shape == (15999,)
+    assert codec.measured_frame_rate == 5
+
+
+@pytest.mark.parametrize(("codec", "environment"), [("nanocodec", "nemo"), ("flexicodec", "flexicodec")])
+def test_outside_its_environment_a_codec_names_it(codec, environment, tmp_path):
+    if find_spec(environment):
+        pytest.skip(f"this is the environment of {codec}")
+    with pytest.raises(CodecError, match=rf"envs/{environment}\.yaml"):
+        load_reference_codec(codec, tmp_path, "cpu")
+
+
 @pytest.mark.skipif(find_spec("qwen_tts") is not None, reason="this is the environment of the Qwen tokenizer")
 def test_qwen_outside_its_environment_names_it(tmp_path):
     with pytest.raises(CodecError, match=r"4\.57\.3.*envs/qwen\.yaml"):
@@ -243,17 +396,19 @@ def test_qwen_environment_pins_what_the_adapter_asks_for():
         ("dac_16k", r"releases/download/0\.0\.5/weights_16khz\.pth.*put the file at"),
         ("dac_24k", r"releases/download/0\.0\.4/weights_24khz\.pth.*put the file at"),
         ("mimi_8", r"config\.json .*kyutai/mimi .*hf download"),
+        ("encodec_6", r"config\.json .*facebook/encodec_24khz .*c1dbe2a.*hf download"),
+        ("speechtokenizer", r"config\.json .*fnlp/SpeechTokenizer .*4d54939.*hf download"),
         ("bigcodec", "Aria-K-Alethia/BigCodec at commit 09845ab.*put a checkout"),
         ("wavtokenizer_75", "jishengpeng/WavTokenizer at commit 5cf440d.*put a checkout"),
         ("wavtokenizer_40", "jishengpeng/WavTokenizer at commit 5cf440d.*put a checkout"),
     ],
 )
 def test_without_network_the_error_names_file_and_remedy(codec, where, tmp_path):
-    with pytest.raises(CodecError, match=where.replace(".*", r"(.|\n)*")):
+    with pytest.raises(DownloadError, match=where.replace(".*", r"(.|\n)*")):
         load_reference_codec(codec, tmp_path, "cpu")
 
 
-def published_source(source: source_module.Source, tmp_path: Path) -> Path:
+def published_source(source: Source, tmp_path: Path) -> Path:
     """A cache with the published source, from the study's own cache; skips where it was never fetched."""
     name = f"{source.repository.split('/')[1]}@{source.commit}"
     if not (CACHE / "sources" / name).exists():

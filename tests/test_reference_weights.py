@@ -1,82 +1,17 @@
-"""Weights and sources of published codecs: whole, pinned, and read without running what they carry."""
+"""Checkpoints and sources of published codecs: pinned, and read without running what they carry."""
 
-import json
 import subprocess
-from io import BytesIO
 from pathlib import Path
 
 import pytest
 import torch
 
-from codec_cliff.errors import CodecError
-from codec_cliff.models.reference import source as source_module
-from codec_cliff.models.reference import weights
-from codec_cliff.models.reference.source import Source, checkout, import_from
+from codec_cliff import sources as source_module
+from codec_cliff.errors import CodecError, DownloadError
 from codec_cliff.models.reference.unpickling import Inert
-from codec_cliff.models.reference.weights import HubFiles, download, hub_folder, load_checkpoint
-
-
-@pytest.fixture
-def published(tmp_path) -> Path:
-    path = tmp_path / "published.pth"
-    path.write_bytes(b"weights" * 1000)
-    return path
-
-
-def test_download_is_recorded_and_held_to_its_record(published, tmp_path):
-    kept = download(published.as_uri(), tmp_path / "cache" / "kept.pth")
-    assert kept.read_bytes() == published.read_bytes()
-    assert json.loads((tmp_path / "cache" / "kept.pth.json").read_text())["bytes"] == 7000
-    assert download(published.as_uri(), kept) == kept
-
-    kept.unlink()
-    published.write_bytes(b"another" * 1000)
-    with pytest.raises(CodecError, match=r"kept.pth.*recorded.*delete it"):
-        download(published.as_uri(), kept)
-
-
-def test_broken_download_leaves_nothing(tmp_path, monkeypatch):
-    answer = BytesIO(b"half")
-    answer.headers = {"Content-Length": "8"}
-    monkeypatch.setattr(weights.urllib.request, "urlopen", lambda url, timeout: answer)
-    with pytest.raises(CodecError, match="4 of 8 bytes"):
-        download("https://example.org/w.pth", tmp_path / "cache" / "w.pth")
-    assert list((tmp_path / "cache").iterdir()) == []
-
-
-def test_offline_download_says_where_the_file_belongs(tmp_path, monkeypatch):
-    monkeypatch.setattr(weights.constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(CodecError, match=r"HF_HUB_OFFLINE.*w\.pth"):
-        download("https://example.org/w.pth", tmp_path / "w.pth")
-
-
-def put_on_the_hub(cache: Path, commit: str, content: bytes) -> None:
-    """The hub's cache as it is after a download of owner/codec while its main branch was at `commit`."""
-    repository = cache / "huggingface" / "models--owner--codec"
-    for folder in ("refs", f"snapshots/{commit}"):
-        (repository / folder).mkdir(parents=True, exist_ok=True)
-    (repository / "refs" / "main").write_text(commit)
-    (repository / "snapshots" / commit / "codec.pt").write_bytes(content)
-
-
-def test_commit_found_first_is_used_ever_after(tmp_path, monkeypatch):
-    monkeypatch.setattr(weights.constants, "HF_HUB_OFFLINE", True)
-    files = HubFiles("owner/codec", None, ("codec.pt",))
-    put_on_the_hub(tmp_path, "a" * 40, b"first")
-    assert (hub_folder(files, tmp_path) / "codec.pt").read_bytes() == b"first"
-    assert (tmp_path / "pins" / "owner--codec").read_text() == "a" * 40 + "\n"
-
-    put_on_the_hub(tmp_path, "b" * 40, b"second")
-    assert (hub_folder(files, tmp_path) / "codec.pt").read_bytes() == b"first"
-    declared = HubFiles("owner/codec", "b" * 40, ("codec.pt",))
-    assert (hub_folder(declared, tmp_path) / "codec.pt").read_bytes() == b"second"
-
-
-def test_offline_hub_error_names_file_repository_and_remedy(tmp_path, monkeypatch):
-    monkeypatch.setattr(weights.constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(CodecError, match=r"codec\.pt of the Hugging Face repository owner/codec.*hf download"):
-        hub_folder(HubFiles("owner/codec", None, ("codec.pt",)), tmp_path)
-    assert not (tmp_path / "pins").exists()
+from codec_cliff.models.reference.weights import load_checkpoint
+from codec_cliff.pins import Source
+from codec_cliff.sources import checkout, import_from
 
 
 class Trap:
@@ -141,12 +76,12 @@ def test_source_is_fetched_at_its_commit_and_imported(repository, tmp_path, monk
 
 
 def test_unknown_commit_leaves_nothing_and_names_the_remedy(repository, tmp_path):
-    with pytest.raises(CodecError, match=r"owner/published at commit 0{40}.*put a checkout"):
+    with pytest.raises(DownloadError, match=r"owner/published at commit 0{40}.*put a checkout"):
         checkout(Source("owner/published", "0" * 40), tmp_path / "cache")
     assert list((tmp_path / "cache" / "sources").iterdir()) == []
 
 
 def test_module_from_elsewhere_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.path", list(source_module.sys.path))
-    with pytest.raises(CodecError, match="json: loaded from"):
+    with pytest.raises(DownloadError, match="json: loaded from"):
         import_from(tmp_path, "json")

@@ -15,7 +15,7 @@ def align(options: argparse.Namespace) -> list[Aligned]:
         return import_module("codec_cliff.alignment.pocketsphinx").align_store(store, options.output_dir)
     mfa = import_module("codec_cliff.alignment.mfa")
     return mfa.align_manifest(
-        store.utterances, options.output_dir, options.mfa_root, options.jobs, options.temporary_dir
+        store.utterances, options.output_dir, options.mfa_root, options.jobs, options.temporary_dir, options.mfa_model
     )
 
 
@@ -27,6 +27,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--output-dir", required=True, help="folder for <speaker>/<utterance>.TextGrid")
     parser.add_argument("--index", required=True, help="table of the TextGrids, written last")
     parser.add_argument("--mfa-root", default="cache/mfa", help="MFA_ROOT_DIR: MFA's models, downloaded once")
+    parser.add_argument("--mfa-model", default="english_us_arpa", help="acoustic model and dictionary of one name")
     parser.add_argument("--temporary-dir", help="local disk for MFA's database (default: the system's)")
     parser.add_argument("--jobs", type=int, default=1, help="processes of MFA; it uses one a speaker at most")
     return parser

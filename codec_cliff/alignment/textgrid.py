@@ -1,6 +1,6 @@
 """TextGrids in the Montreal Forced Aligner's shape: tiers `words` and `phones`, silence as an empty label."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from codec_cliff.alignment import AlignmentError
 from codec_cliff.files import atomic_path
 
 SILENCE = ""
-SILENCE_LABELS = frozenset({"", "sil", "sp", "<eps>"})
+SILENCE_LABELS = frozenset({"", "sil", "sp", "<eps>", "<sil>", "SIL"})
 UNKNOWN = "spn"  # MFA's phone for a word that its dictionary lacks: speech, but nobody knows how many phonemes
 
 
@@ -28,12 +28,20 @@ def read_intervals(path: str | Path, tier: str = "phones") -> list[Interval]:
     """A tier's intervals in order, all silence under the label SILENCE; AlignmentError where there is no such tier."""
     try:
         grid = praat.openTextgrid(str(path), includeEmptyIntervals=True)
-        entries = grid.getTier(tier).entries
+        entries = grid.getTier(tier_name(grid.tierNames, tier)).entries
     except (OSError, ValueError, KeyError, PraatioException) as error:
         raise AlignmentError(
             f"{path}: has no tier {tier} to read ({error}); delete the file and align again"
         ) from error
     return [Interval(SILENCE if label in SILENCE_LABELS else label, start, end) for start, end, label in entries]
+
+
+def tier_name(names: Sequence[str], tier: str) -> str:
+    """`phones`, or the one `<speaker> - phones` that MFA writes where it takes a file for several speakers'."""
+    named = [name for name in names if name == tier or name.endswith(f" - {tier}")]
+    if len(named) != 1:
+        raise KeyError(f"tiers {', '.join(names)}")
+    return named[0]
 
 
 def write_textgrid(path: str | Path, words: Iterable[Interval], phones: Iterable[Interval], seconds: float) -> None:

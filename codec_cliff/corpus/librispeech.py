@@ -1,19 +1,14 @@
 """LibriSpeech from OpenSLR: fetched with resumption, checked by the published MD5, unpacked whole or not at all."""
 
 import hashlib
-import http.client
 import shutil
 import tarfile
-import urllib.error
-import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
-
-from tqdm import tqdm
 
 from codec_cliff.errors import CorpusError
+from codec_cliff.transfer import fetch
 
 MIRRORS = (
     "https://www.openslr.org/resources",
@@ -23,8 +18,7 @@ MIRRORS = (
 # In the split's folder: what it was unpacked from. It tells our folders from others' where a workflow, before a rerun,
 # deletes its own flag, the empty `<root>/<split>.complete`.
 MARKER = ".complete"
-TIMEOUT_SECONDS = 60
-BLOCK_BYTES = 1 << 20
+UNPACKED = 1.05  # of an archive's size: FLAC hardly packs
 
 
 @dataclass(frozen=True)
@@ -77,43 +71,11 @@ def _obtain(folder: Path, archive: Archive, mirrors: Sequence[str]) -> None:
 
 
 def _fetch(partial: Path, urls: list[str]) -> None:
-    faults = []
-    for url in urls:
-        try:
-            _fetch_rest(partial, url)
-            return
-        except (OSError, http.client.HTTPException) as error:  # URLError and a timeout are OSErrors
-            faults.append(f"{url} ({error})")
-    raise CorpusError(
-        f"cannot download {'; '.join(faults)}. Where there is no network, set corpus.root to a folder that holds the "
-        "split and corpus.kind to folder; else run again: the download goes on where it stopped"
-    )
-
-
-def _fetch_rest(partial: Path, url: str) -> None:
-    """Append what is missing; a server that ignores the range sends everything, and the file starts anew."""
-    have = partial.stat().st_size if partial.exists() else 0
-    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
-    try:
-        response = urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)
-    except urllib.error.HTTPError as error:
-        if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-            return  # nothing is missing; the checksum decides
-        raise
-    with response, open(partial, "ab" if response.status == http.HTTPStatus.PARTIAL_CONTENT else "wb") as file:
-        _copy(response, file, url)
-
-
-def _copy(response: http.client.HTTPResponse, file: BinaryIO, url: str) -> None:
-    announced = response.headers.get("Content-Length")
-    total = file.tell() + int(announced) if announced else None
-    print(f"{url}: from byte {file.tell()} of {total or 'an unknown number'}", flush=True)
-    with tqdm(desc=url, total=total, initial=file.tell(), unit="B", unit_scale=True, disable=None) as progress:
-        while block := response.read(BLOCK_BYTES):
-            file.write(block)
-            progress.update(len(block))
-    if total is not None and file.tell() != total:
-        raise ConnectionError(f"the connection ended at byte {file.tell()} of {total}")
+    if faults := fetch(partial, urls, unpacked=UNPACKED):
+        raise CorpusError(
+            f"cannot download {'; '.join(faults)}. Where there is no network, set corpus.root to a folder that holds the "
+            "split and corpus.kind to folder; else run again: the download goes on where it stopped"
+        )
 
 
 def _verify(partial: Path, archive: Archive) -> None:

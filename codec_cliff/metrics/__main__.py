@@ -2,45 +2,44 @@
 
 import argparse
 import math
-from collections.abc import Iterable, Mapping
-from importlib import import_module
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 
 from tqdm import tqdm
 
 from codec_cliff.errors import MetricError, exit_cleanly
 from codec_cliff.files import write_csv
-from codec_cliff.metrics.pairs import open_pairs
-from codec_cliff.metrics.scorer import Scorer, Value
+from codec_cliff.metrics.construct import METRICS, construct
+from codec_cliff.metrics.pairs import Pairs, open_pairs
+from codec_cliff.metrics.references import References
+from codec_cliff.metrics.scorer import Item, Reference, Scorer, Value, referenced, score_all
 
-METRICS = ("stoi", "wer", "mcd", "spk_sim", "naturalness")
 LEADING = ("utterance_id", "speaker_id", "backend", "revision")
+SHOWN_EVERY = 200  # utterances
 
 
-def construct(metric: str, backend: str) -> type[Scorer]:
-    """A metric's backend; only that metric's module is imported."""
-    backends = import_module(f"codec_cliff.metrics.{metric}").BACKENDS
-    if backend not in backends:
-        raise MetricError(f"metrics.{metric}: no backend {backend!r}; known: {', '.join(backends)}")
-    return backends[backend]
-
-
-def measure(arguments: argparse.Namespace) -> list[dict[str, Value]]:
-    """Score every utterance of the manifest, in its order."""
-    pairs = open_pairs(arguments.manifest, arguments.store, arguments.reconstruction)
-    scorer = construct(arguments.metric, arguments.backend)(pairs.store.utterances, arguments.cache, arguments.device)
+def measure(metric: str, scorer: Scorer, pairs: Pairs, references: str | Path | None) -> list[dict[str, Value]]:
+    """Score every utterance of the manifest, in its order; `references` is the study's file of features, if any."""
+    features = References(references, pairs.store, scorer) if references else None
+    items = iter(tqdm(paired(pairs, scorer, features), metric, len(pairs), disable=None))
     rows = []
-    for utterance, reference, degraded in tqdm(
-        pairs.at(scorer.sample_rate), arguments.metric, len(pairs), disable=None
-    ):
-        leading = (utterance.utterance_id, utterance.speaker_id, scorer.backend, scorer.revision)
-        row = dict(zip(LEADING, leading, strict=True)) | checked(
-            scorer.score(utterance, reference, degraded), utterance.utterance_id
-        )
-        rows.append(row)
-        if len(rows) % 200 == 0:
-            print(f"{arguments.metric}: {len(rows)} of {len(pairs)} utterances", flush=True)
+    while batch := list(islice(items, getattr(scorer, "batch_utterances", 1))):
+        for (utterance, *_), values in zip(batch, score_all(scorer, batch), strict=True):
+            leading = (utterance.utterance_id, utterance.speaker_id, scorer.backend, scorer.revision)
+            rows.append(dict(zip(LEADING, leading, strict=True)) | checked(values, utterance.utterance_id))
+            if len(rows) % SHOWN_EVERY == 0:
+                print(f"{metric}: {len(rows)} of {len(pairs)} utterances", flush=True)
     return rows
+
+
+def paired(pairs: Pairs, scorer: Scorer, references: References | None) -> Iterator[Item]:
+    """Each utterance with its recording's features, read from the study's file or computed on the way."""
+    for index, (utterance, audio, degraded) in enumerate(pairs.at(scorer.sample_rate)):
+        if references is None:
+            yield utterance, referenced(scorer, utterance, audio), degraded
+        else:
+            yield utterance, Reference(audio, references.features(index)), degraded
 
 
 def checked(values: Mapping[str, Value], utterance_id: str) -> Mapping[str, Value]:
@@ -66,6 +65,8 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--manifest", required=True, help="the split's manifest")
     parser.add_argument("--store", required=True, help="its audio store")
     parser.add_argument("--reconstruction", required=True, help="manifest of the decoded audio")
+    parser.add_argument("--references", help="what codec_cliff.metrics.references wrote for this metric and manifest")
+    parser.add_argument("--normaliser", default="plain", help="of transcripts, for the headline: plain or whisper")
     parser.add_argument("--output", required=True, help="CSV, one row an utterance")
     parser.add_argument("--cache", help="folder for downloaded weights")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda[:n]")
@@ -74,7 +75,11 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Iterable[str] | None = None) -> None:
     options = parser().parse_args(arguments)
-    write(options.output, measure(options))
+    pairs = open_pairs(options.manifest, options.store, options.reconstruction)
+    more = {"normaliser": options.normaliser} if options.metric == "wer" else {}
+    backend = construct(options.metric, options.backend)
+    scorer = backend(pairs.store.utterances, options.cache, options.device, **more)
+    write(options.output, measure(options.metric, scorer, pairs, options.references))
 
 
 if __name__ == "__main__":

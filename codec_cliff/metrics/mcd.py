@@ -1,17 +1,20 @@
-"""Mel cepstral distortion (section 3.2.3; Kubichek 1993), after level and delay are matched."""
+"""Mel cepstral distortion (section 3.2.3; Kubichek 1993): the backends that can measure it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from importlib import import_module
 from importlib.metadata import version
 
 import numpy as np
-from mel_cepstral_distance import compare_amplitude_spectrograms
-from mel_cepstral_distance.computation import get_X_km
+from mel_cepstral_distance.computation import get_average_MCD, get_MC_X_ik, get_MCD_k, get_w_n_m
+from mel_cepstral_distance.helper import energy_to_bel
 
 from codec_cliff.corpus.manifest import Utterance
-from codec_cliff.metrics.scorer import Value
-from codec_cliff.metrics.waveform import aligned, lag, match_level
+from codec_cliff.metrics.scorer import Reference, Scorer, Value
+from codec_cliff.metrics.waveform import aligned, frames, gain, lag
 
-WINDOW_MS, HOP_MS = 32, 8  # the library's defaults
+WINDOW_MS, HOP_MS, N_MELS = 32, 8, 20  # the library's defaults
+FIRST, LAST = 1, 16  # coefficients 1 to 15
 
 
 class MelCepstralDistance:
@@ -31,24 +34,44 @@ class MelCepstralDistance:
     def __init__(self, utterances: Sequence[Utterance], cache: str | None, device: str):
         pass
 
-    def score(self, utterance: Utterance, reference: np.ndarray, degraded: np.ndarray) -> dict[str, Value]:
-        late = lag(reference, degraded, utterance.sample_rate)
-        matched = aligned(reference, match_level(degraded, reference), late)
-        return {
-            "mcd": mel_cepstral_distance(*matched, utterance.sample_rate),
-            "mcd_raw": mel_cepstral_distance(reference, degraded, utterance.sample_rate),
-        }
+    def reference(self, utterance: Utterance, audio: np.ndarray) -> Mapping[str, np.ndarray]:
+        return {"cepstra": cepstra(mel_energy(audio, utterance.sample_rate))}
+
+    def score(self, utterance: Utterance, reference: Reference, degraded: np.ndarray) -> dict[str, Value]:
+        rate, kept = utterance.sample_rate, reference.features["cepstra"]
+        late, scale = lag(reference.audio, degraded, rate), gain(degraded, reference.audio)
+        energy = mel_energy(degraded, rate)
+        matched = distance(kept, cepstra(energy * scale**2))
+        if late:
+            shifted = aligned(reference.audio, degraded.astype(np.float64) * scale, late)
+            matched = distance(*(cepstra(mel_energy(audio, rate)) for audio in shifted))
+        return {"mcd": matched, "mcd_raw": distance(kept, cepstra(energy))}
 
 
-def mel_cepstral_distance(reference: np.ndarray, degraded: np.ndarray, sample_rate: int) -> float | None:
-    """Distance of two signals (n,); None where they are shorter than a window."""
-    window, hop = WINDOW_MS * sample_rate // 1000, HOP_MS * sample_rate // 1000
-    if len(reference) <= window:
-        return None
-    # The library's own reader takes wav files only; this is the function that it calls on their samples.
-    spectra = [get_X_km(audio.astype(np.float64), window, window, hop, "hanning") for audio in (reference, degraded)]
-    distance, _ = compare_amplitude_spectrograms(*spectra, sample_rate, WINDOW_MS, aligning="pad")
-    return float(distance)
+def mel_energy(audio: np.ndarray, rate: int) -> np.ndarray:
+    """Audio (n,) to the energies of 20 mel bands, (K, 20)."""
+    window, hop = WINDOW_MS * rate // 1000, HOP_MS * rate // 1000
+    spectrum = np.fft.rfft(frames(audio, window, hop) * np.hanning(window), n=window)
+    return (spectrum.real**2 + spectrum.imag**2) @ _filters(rate, window).T
 
 
-BACKENDS = {"mel_cepstral_distance": MelCepstralDistance}
+@lru_cache
+def _filters(rate: int, window: int) -> np.ndarray:
+    return get_w_n_m(rate, window, N_MELS, 0, rate // 2)
+
+
+def cepstra(energy: np.ndarray) -> np.ndarray:
+    """Mel energies (K, 20) to cepstral coefficients (20, K)."""
+    return get_MC_X_ik(energy_to_bel(energy), N_MELS)
+
+
+def distance(x: np.ndarray, y: np.ndarray) -> float | None:
+    """Mean distance of two sequences of cepstra (20, K); None where they are shorter than a window."""
+    return float(get_average_MCD(get_MCD_k(x, y, FIRST, LAST))) if x.shape[1] else None
+
+
+def pymcd(utterances: Sequence[Utterance], cache: str | None, device: str) -> Scorer:
+    return import_module("codec_cliff.metrics.distortions").Distortions()  # WORLD and SPTK: only this backend has them
+
+
+BACKENDS = {"mel_cepstral_distance": MelCepstralDistance, "pymcd": pymcd}

@@ -25,8 +25,13 @@ def mel_filters(n_fft: int, n_mels: int) -> np.ndarray:
     return np.maximum(0, triangles) * 2 / (right - left)
 
 
+def power_spectrum(frames: np.ndarray, n_fft: int) -> np.ndarray:
+    """Frames (K, n_fft) under periodic Hann windows to power (K, n_fft // 2 + 1)."""
+    spectrum = np.fft.rfft(frames * np.hanning(n_fft + 1)[:-1])
+    return spectrum.real**2 + spectrum.imag**2
+
+
 def mel_spectrogram(audio: np.ndarray, n_fft: int, hop: int, filters: np.ndarray) -> np.ndarray:
     """Mel power of 16 kHz audio (n,): float32 (n_mels, 1 + n // hop); centred, zero-padded, periodic Hann windows."""
-    window = np.hanning(n_fft + 1)[:-1]
     frames = np.lib.stride_tricks.sliding_window_view(np.pad(audio, n_fft // 2), n_fft)[::hop]
-    return (filters @ (np.abs(np.fft.rfft(frames * window)) ** 2).T).astype(np.float32)
+    return (filters @ power_spectrum(frames, n_fft).T).astype(np.float32)

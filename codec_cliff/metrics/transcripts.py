@@ -1,6 +1,8 @@
-"""The one normaliser of transcripts: both sides of a word error rate and the aligners' text pass through it."""
+"""Normalisers of transcripts: both sides of a word error rate pass through the same one, and tables name it."""
 
 import re
+from collections.abc import Callable
+from functools import cache
 
 NORMALISER = "lower-case, hyphen to space, keep [a-z' ], collapse spaces"
 
@@ -11,3 +13,18 @@ def normalise(text: str) -> str:
        choice of normaliser moves a word error rate by about half a point, so tables name it (NORMALISER).
     """
     return " ".join(re.sub(r"[^a-z' ]", "", re.sub(r"[-\s]+", " ", text.lower())).split())
+
+
+@cache
+def _whisper() -> Callable[[str], str]:
+    from whisper_normalizer.english import EnglishTextNormalizer  # here: it reads its spelling table when it is made
+
+    return EnglishTextNormalizer()
+
+
+def whisper(text: str) -> str:
+    """`Mary-Ann's colour, twenty dollars` -> `mary ann is color $20`: Whisper's English normaliser (Radford et al. 2022)."""
+    return _whisper()(text)
+
+
+NORMALISERS: dict[str, Callable[[str], str]] = {"plain": normalise, "whisper": whisper}

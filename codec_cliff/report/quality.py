@@ -9,7 +9,16 @@ from codec_cliff.report.notes import DAGGER, LAG_METRICS, METRICS, TABLE_METRICS
 from codec_cliff.report.paper import paper, paper_quality, paper_reference
 from codec_cliff.report.results import Results
 
-NAMES = {"mimi_8": "Mimi (8 codebooks)", "mimi_32": "Mimi (32 codebooks)", ORIGINAL: "Original recordings"}
+NAMES = {
+    "mimi_8": "Mimi (8 codebooks)",
+    "mimi_32": "Mimi (32 codebooks)",
+    "encodec_3": "EnCodec, 3 kbps",
+    "encodec_6": "EnCodec, 6 kbps",
+    "speechtokenizer": "SpeechTokenizer",
+    "nanocodec": "NanoCodec",
+    "flexicodec": "FlexiCodec",
+    ORIGINAL: "Original recordings",
+}
 
 PaperValue = Callable[[str], float | None]  # the paper's value of a metric, for one row
 
@@ -121,7 +130,7 @@ def controls(study: Study, results: Results) -> Table:
 
 
 def lag(study: Study, results: Results) -> Table:
-    """Lag between recording and reconstruction, and STOI and MCD with and without it."""
+    """Lag and level between recording and reconstruction, STOI and MCD with and without them, MCD in each convention."""
     metrics = _present(results, LAG_METRICS)
     records = [{"codec": codec} | metric_record(results, codec, metrics, nothing) for codec in results.codecs]
     for record in records:
@@ -129,7 +138,14 @@ def lag(study: Study, results: Results) -> Table:
             record.pop(f"{metric}_paper", None)
     lines = [Line([Cell(record["codec"]), *metric_cells(record, metrics)]) for record in records]
     notes = metric_notes(study, results, metrics, results.codecs)
-    return Table("lag", "Time offset of the reconstructions", records, ["Codec", *_headings(metrics)], lines, notes)
+    return Table(
+        "lag",
+        "Time offset and level of the reconstructions",
+        records,
+        ["Codec", *_headings(metrics)],
+        lines,
+        notes,
+    )
 
 
 def _ablation(study: Study, results: Results, name: str, title: str, protocol: str, codecs: list[str]) -> Table:

@@ -12,7 +12,17 @@ from codec_cliff.config import Study, load_study
 
 PAPER_STUDY = Path(__file__).resolve().parents[2] / "config.yaml"
 NOT_COMPARED = ("study", "cache", "training.device", "training.log_every_steps", "training.checkpoint_every_seconds")
-NO_SCALE = ("corpus.root", "corpus.bad_files", "metrics.", "statistics.", "controls.", "tables.", "alignment.", "seed")
+NO_SCALE = (
+    "corpus.root",
+    "corpus.bad_files",
+    "metrics.",
+    "statistics.",
+    "controls.",
+    "tables.",
+    "alignment.",
+    "transcripts.",
+    "seed",
+)
 KEY = re.compile(r"^\s*-?\s*(?P<key>[\w-]+):")
 
 

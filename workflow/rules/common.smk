@@ -29,7 +29,9 @@ STUDY_JSON = json.dumps(config, sort_keys=True)
 MAIN_ENVIRONMENT = "../../envs/codec-cliff.yaml"
 
 ENVIRONMENTS = {
-    "qwen3_tts_12hz": "../../envs/qwen.yaml"
+    "qwen3_tts_12hz": "../../envs/qwen.yaml",
+    "nanocodec": "../../envs/nemo.yaml",
+    "flexicodec": "../../envs/flexicodec.yaml",
 }  # stacks that cannot live with the others
 
 METRICS = list(STUDY.metrics)
@@ -38,6 +40,9 @@ BACKEND_MODULES = {
     "mms_1b_all": ["metrics/recognisers/mms"],
     "dnsmos_p808": ["metrics/predictors/dnsmos"],
     "utmos22_strong": ["metrics/predictors/utmos22"],
+    "resemblyzer": ["metrics/speakers/resemblyzer"],
+    "pymcd": ["metrics/distortions"],
+    "espnet_wavlm": ["metrics/speakers/espnet"],
 }
 
 TABLES = ["table1", "table2", "table3", "table4", "coverage", "phonemes"]
@@ -77,9 +82,13 @@ def source(name):
 
 
 def weights(wildcards):
-    """What a codec is reconstructed with: a trained or repaired model; published codecs fetch their own."""
+    """What a codec is reconstructed with: a trained or repaired model; published codecs are fetched beforehand."""
     local = wildcards.codec in STUDY.runs or wildcards.codec in STUDY.repaired
-    return f"{RESULTS}/runs/{wildcards.codec}/model.safetensors" if local else []
+    return (
+        f"{RESULTS}/runs/{wildcards.codec}/model.safetensors"
+        if local
+        else fetched(wildcards.codec)
+    )
 
 
 def reconstruction_environment(wildcards):

@@ -1,10 +1,53 @@
 # Section 3.2: one job a codec and metric, one row an utterance.
+from codec_cliff.metrics.scorer import WITH_REFERENCE
+
+METRIC_ENVIRONMENTS = {
+    "pymcd": "../../envs/mcd.yaml",
+    "espnet_wavlm": "../../envs/espnet.yaml",
+}
+
+
+def metric_environment(wildcards):
+    """The main environment but for backends that cannot live in it."""
+    return METRIC_ENVIRONMENTS.get(STUDY.metrics[wildcards.metric], MAIN_ENVIRONMENT)
+
+
+def references(wildcards):
+    """What the metric has computed of the recordings alone."""
+    shared = wildcards.metric in WITH_REFERENCE
+    return f"{RESULTS}/references/{wildcards.metric}.npz" if shared else []
+
+
+rule references:
+    """What one metric computes of the recordings alone, once for all codecs."""
+    input:
+        metric_modules,
+        source("metrics/references"),
+        lambda wildcards: fetched(STUDY.metrics[wildcards.metric]),
+        manifest=f"{RESULTS}/data/test.tsv",
+        store=f"{RESULTS}/data/test.npy",
+    output:
+        f"{RESULTS}/references/{{metric}}.npz",
+    log:
+        f"{LOGS}/references/{{metric}}.log",
+    wildcard_constraints:
+        metric="|".join(WITH_REFERENCE),
+    conda:
+        metric_environment
+    params:
+        backend=lambda wildcards: STUDY.metrics[wildcards.metric],
+        cache=STUDY.cache,
+    shell:
+        "python -m codec_cliff.metrics.references --metric {wildcards.metric} --backend {params.backend} --manifest {input.manifest}"
+        " --store {input.store} --cache {params.cache:q} --output {output} > {log} 2>&1"
 
 
 rule metric:
     """One metric of one codec's reconstructions."""
     input:
         metric_modules,
+        lambda wildcards: fetched(STUDY.metrics[wildcards.metric]),
+        references=references,
         manifest=f"{RESULTS}/data/test.tsv",
         store=f"{RESULTS}/data/test.npy",
         reconstruction=f"{RESULTS}/reconstruction/{{codec}}/manifest.tsv",
@@ -13,10 +56,14 @@ rule metric:
     log:
         f"{LOGS}/metric/{{codec}}/{{metric}}.log",
     conda:
-        MAIN_ENVIRONMENT
+        metric_environment
     params:
         backend=lambda wildcards: STUDY.metrics[wildcards.metric],
         cache=STUDY.cache,
+        references=lambda wildcards, input: (
+            f"--references {input.references}" if input.references else ""
+        ),
+        normaliser=STUDY.transcripts["normaliser"],
     shell:
         "python -m codec_cliff.metrics --metric {wildcards.metric} --backend {params.backend} --manifest {input.manifest} --store {input.store}"
-        " --reconstruction {input.reconstruction} --cache {params.cache:q} --output {output} > {log} 2>&1"
+        " --reconstruction {input.reconstruction} {params.references} --normaliser {params.normaliser} --cache {params.cache:q} --output {output} > {log} 2>&1"

@@ -1,11 +1,17 @@
 # Section 4.3: phonemes per frame, from a forced alignment of the test set.
 ALIGNER = STUDY.alignment["aligner"]
+ALIGNER_READY = (
+    [f"{STUDY.cache}/downloads/mfa_{STUDY.alignment['model']}.complete"]
+    if ALIGNER == "mfa"
+    else []
+)
 
 
 rule align:
     """Phone intervals of every test utterance, as TextGrids in the Montreal Forced Aligner's shape."""
     input:
         source(f"alignment/{ALIGNER}"),
+        ALIGNER_READY,
         manifest=f"{RESULTS}/data/test.tsv",
         store=f"{RESULTS}/data/test.npy",
     output:
@@ -19,9 +25,10 @@ rule align:
         folder=lambda wildcards, output: Path(output[0]).parent / "textgrids",
         aligner=ALIGNER,
         mfa_root=f"{STUDY.cache}/mfa",
+        model=STUDY.alignment["model"],
     shell:
         "python -m codec_cliff.alignment --aligner {params.aligner} --manifest {input.manifest} --store {input.store}"
-        " --output-dir {params.folder} --index {output} --mfa-root {params.mfa_root:q} --jobs {threads} > {log} 2>&1"
+        " --output-dir {params.folder} --index {output} --mfa-root {params.mfa_root:q} --mfa-model {params.model} --jobs {threads} > {log} 2>&1"
 
 
 rule phonemes_per_frame:

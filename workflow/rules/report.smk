@@ -51,6 +51,27 @@ rule statistics:
         " {params.codecs} > {log} 2>&1"
 
 
+rule paper_comparison:
+    """Every figure of the paper's beside ours, with a verdict."""
+    input:
+        REPORT_MODULES,
+        source("comparison"),
+        CODEBOOKS,
+        f"{RESULTS}/summary.csv",
+        f"{RESULTS}/phonemes.csv",
+    output:
+        f"{RESULTS}/paper_comparison.csv",
+    log:
+        f"{LOGS}/paper_comparison.log",
+    conda:
+        MAIN_ENVIRONMENT
+    params:
+        study=STUDY_JSON,
+        results=results_folder,
+    shell:
+        "python -m codec_cliff.comparison --study {params.study:q} --results {params.results} --output {output} > {log} 2>&1"
+
+
 rule claims:
     """The paper's claims, one by one: what this study measured, and whether it agrees."""
     input:
@@ -187,6 +208,7 @@ rule page:
         FIGURE_FILES,
         f"{RESULTS}/claims.csv",
         f"{RESULTS}/comparisons.csv",
+        f"{RESULTS}/paper_comparison.csv",
         f"{RESULTS}/codebook/usage.csv",
         f"{RESULTS}/listening/listening.json",
         expand(f"{RESULTS}/runs/{{run}}/run.json", run=STUDY.trained),

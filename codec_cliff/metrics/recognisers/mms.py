@@ -1,44 +1,71 @@
 """The paper's recogniser: MMS-1B with its English adapter, greedy (section 3.2.1; Pratap et al. 2023)."""
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
 import numpy as np
 import torch
 from transformers import AutoProcessor, Wav2Vec2ForCTC
 
 from codec_cliff.device import choose_device
 from codec_cliff.errors import MetricError
+from codec_cliff.pins import METRICS, HubFiles
 
 # ours: the paper says "MMS-1B"; this is the checkpoint fine-tuned for recognition in all languages. CC-BY-NC 4.0, 3.9
 # GB.
-MODEL = "facebook/mms-1b-all"
-REVISION = "3d33597edbdaaba14a8e858e2c8caa76e3cec0cd"
+FILES: HubFiles = METRICS["mms_1b_all"][0]
 LANGUAGE = "eng"
+BATCH_SECONDS = 160  # of audio that a GPU takes at once, padding included
 
 
 class Mms:
-    """One utterance at a time, without a language model: padding in a batch would change the result."""
+    """Greedy transcripts without a language model. On a GPU recordings of like length go together, padded and masked,
+    which moves the logits by rounding alone; on a CPU each goes by itself.
+    """
 
     backend = "mms_1b_all"
     sample_rate = 16000
 
-    def __init__(self, cache: str | None, device: str, model: str = MODEL, revision: str | None = REVISION):
-        """`model` is a hub id or a folder in the hub's format; raises MetricError where it cannot be loaded."""
-        self.revision = f"{model}@{revision}" if revision else model
+    def __init__(self, cache: str | None, device: str, folder: Path | None = None):
+        """`folder` holds the files instead of the cache; raises MetricError where they cannot be loaded."""
         self.device = torch.device(choose_device(device))
-        source = {"revision": revision or "main", "cache_dir": cache, "target_lang": LANGUAGE}
+        self.batch_utterances = 64 if self.device.type == "cuda" else 1
+        if folder is None:
+            from codec_cliff.hub import hub_folder
+
+            folder = hub_folder(FILES, Path(cache or "cache"))
+        self.revision = f"{FILES.repository}@{folder.name}"
         try:
-            self.processor = AutoProcessor.from_pretrained(model, **source)
-            self.model = Wav2Vec2ForCTC.from_pretrained(model, ignore_mismatched_sizes=True, **source)
-        except OSError as error:  # what transformers raises for a file that is neither cached nor reachable
+            self.processor = AutoProcessor.from_pretrained(folder, target_lang=LANGUAGE)
+            self.model = Wav2Vec2ForCTC.from_pretrained(folder, target_lang=LANGUAGE, ignore_mismatched_sizes=True)
+        except (OSError, ValueError) as error:
             raise MetricError(
-                f"{self.revision}: cannot be loaded ({str(error).splitlines()[0]}); run this once where huggingface.co "
-                f"can be reached (unset HF_HUB_OFFLINE), copy its cache ({cache or 'the default one'}) here, or set "
-                "metrics.wer to pocketsphinx"
+                f"{folder}: cannot be loaded as MMS ({str(error).splitlines()[0]}); delete it to have it downloaded "
+                "again, or set metrics.wer to pocketsphinx"
             ) from error
         self.model.to(self.device).eval()
 
+    def transcribe(self, audio: Sequence[np.ndarray]) -> list[Mapping[str, str]]:
+        """Each of float32 (n,) at 16 kHz to its greedy transcript, in the order given."""
+        texts: dict[int, str] = {}
+        for batch in alike([len(recording) / self.sample_rate for recording in audio], BATCH_SECONDS):
+            texts |= dict(zip(batch, self._decode([audio[index] for index in batch]), strict=True))
+        return [{"": texts[index]} for index in range(len(audio))]
+
     @torch.inference_mode()
-    def transcribe(self, audio: np.ndarray) -> dict[str, str]:
-        """float32 (n,) at 16 kHz to the greedy transcript."""
-        inputs = self.processor(audio, sampling_rate=self.sample_rate, return_tensors="pt").to(self.device)
-        tokens = self.model(**inputs).logits.argmax(-1)[0]
-        return {"": self.processor.decode(tokens)}
+    def _decode(self, batch: list[np.ndarray]) -> list[str]:
+        options = {"padding": True, "return_attention_mask": True} if len(batch) > 1 else {}
+        inputs = self.processor(batch, sampling_rate=self.sample_rate, return_tensors="pt", **options).to(self.device)
+        tokens = self.model(**inputs).logits.argmax(-1)
+        lengths = self.model._get_feat_extract_output_lengths(torch.tensor([len(recording) for recording in batch]))
+        return [self.processor.decode(row[:length]) for row, length in zip(tokens.cpu(), lengths.tolist(), strict=True)]
+
+
+def alike(seconds: Sequence[float], limit: float) -> list[list[int]]:
+    """Indices in batches of like length; a batch padded to its longest holds at most `limit` seconds, or one recording."""
+    batches: list[list[int]] = []
+    for index in sorted(range(len(seconds)), key=lambda index: seconds[index]):
+        if not batches or (len(batches[-1]) + 1) * seconds[index] > limit:
+            batches.append([])
+        batches[-1].append(index)
+    return batches

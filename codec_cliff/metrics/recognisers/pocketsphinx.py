@@ -1,6 +1,6 @@
 """The embedded recogniser: CMU Pocketsphinx, whose wheel ships an English acoustic model and dictionary."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,6 +30,7 @@ class Pocketsphinx:
     backend = "pocketsphinx"
     revision = version("pocketsphinx")
     sample_rate = 16000
+    batch_utterances = 1
 
     def __init__(self, transcripts: Iterable[str]):
         self.sentences = list(dict.fromkeys(normalise(transcript) for transcript in transcripts))
@@ -43,8 +44,11 @@ class Pocketsphinx:
             flush=True,
         )
 
-    def transcribe(self, audio: np.ndarray) -> dict[str, str]:
-        """float32 (n,) at 16 kHz to the trigram's and the flat model's hypothesis."""
+    def transcribe(self, audio: Sequence[np.ndarray]) -> list[Mapping[str, str]]:
+        """Each of float32 (n,) at 16 kHz to the trigram's and the flat model's hypothesis."""
+        return [self.hypotheses(recording) for recording in audio]
+
+    def hypotheses(self, audio: np.ndarray) -> dict[str, str]:
         samples = np.clip(np.round(audio * INT16_SCALE), -INT16_SCALE, INT16_SCALE - 1).astype(np.int16).tobytes()
         return {suffix: self._transcribe(suffix, samples) for suffix in self.decoders}
 

@@ -1,4 +1,4 @@
-"""The published codecs of Table 1 and Opus: one adapter each, one signature, loaded by id.
+"""The published codecs of Table 1, some beyond it, and Opus: one adapter each, one signature, loaded by id.
 
 Only the module of the codec that is asked for is imported, for each brings its own heavy libraries.
 """
@@ -10,7 +10,7 @@ import torch
 
 from codec_cliff.errors import CodecError
 from codec_cliff.models.codec import Codec
-from codec_cliff.models.reference.facts import TABLE_1, opus_kbps
+from codec_cliff.models.reference.facts import PUBLISHED, opus_kbps
 
 _ADAPTERS = {
     "dac_16k": "dac",
@@ -22,6 +22,11 @@ _ADAPTERS = {
     "snac_24k": "snac",
     "wavtokenizer_75": "wavtokenizer",
     "wavtokenizer_40": "wavtokenizer",
+    "encodec_3": "encodec",
+    "encodec_6": "encodec",
+    "speechtokenizer": "speechtokenizer",
+    "nanocodec": "nanocodec",
+    "flexicodec": "flexicodec",
 }
 
 
@@ -33,6 +38,6 @@ def load_reference_codec(codec_id: str, cache: str | Path, device: str | torch.d
     """
     name = "opus" if opus_kbps(codec_id) else _ADAPTERS.get(codec_id)
     if name is None:
-        raise CodecError(f"{codec_id}: no such published codec; known: {', '.join(TABLE_1)}, opus_<kbps>")
+        raise CodecError(f"{codec_id}: no such published codec; known: {', '.join(PUBLISHED)}, opus_<kbps>")
     module = import_module(f"{__name__}.{name}")
     return module.load(codec_id, Path(cache), torch.device(device))

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import torch
 
+from codec_cliff.hub import hub_folder
 from codec_cliff.models.codec import CodecFacts, fit_length
 from codec_cliff.models.reference.facts import check_facts
-from codec_cliff.models.reference.source import Source, checkout, import_from
-from codec_cliff.models.reference.weights import HubFiles, hub_folder, load_checkpoint
+from codec_cliff.models.reference.weights import load_checkpoint
+from codec_cliff.pins import CODECS
+from codec_cliff.sources import checkout, import_from
 
-SOURCE = Source("Aria-K-Alethia/BigCodec", "09845ab1f5bc7a3d1589c16de820ef15bc2afefe")
-FILES = HubFiles("Alethia/BigCodec", None, ("bigcodec.pt",))
+SOURCE, FILES = CODECS["bigcodec"]
 
 
 def load(codec_id: str, cache: Path, device: torch.device) -> "BigCodec":

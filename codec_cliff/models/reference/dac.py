@@ -12,22 +12,16 @@ import dac
 import torch
 
 from codec_cliff.errors import CodecError
+from codec_cliff.hub import download
 from codec_cliff.models.codec import CodecFacts, fit_length
 from codec_cliff.models.reference.facts import check_facts
-from codec_cliff.models.reference.weights import download, load_checkpoint
-
-RELEASES = "https://github.com/descriptinc/descript-audio-codec/releases/download"
-WEIGHTS = {
-    "dac_16k": ("0.0.5", "weights_16khz.pth"),
-    "dac_24k": ("0.0.4", "weights_24khz.pth"),
-}  # dac/utils/__init__.py
+from codec_cliff.models.reference.weights import load_checkpoint
+from codec_cliff.pins import CODECS
 
 
 def load(codec_id: str, cache: Path, device: torch.device) -> "DescriptAudioCodec":
     """`dac_16k` or `dac_24k`; the weights lie at `<cache>/dac/<tag>/<file>`."""
-    tag, name = WEIGHTS[codec_id]
-    path = download(f"{RELEASES}/{tag}/{name}", cache / "dac" / tag / name)
-    model = _model(path)
+    model = _model(download(CODECS[codec_id][0], cache))
     facts = check_facts(
         codec_id,
         sample_rate=model.sample_rate,

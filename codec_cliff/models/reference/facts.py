@@ -1,4 +1,4 @@
-"""What Table 1 says of each published codec, declared without loading any weights."""
+"""What Table 1 and the authors say of each published codec, declared without loading any weights."""
 
 from codec_cliff.config import bitrate
 from codec_cliff.errors import CodecError
@@ -29,6 +29,16 @@ TABLE_1 = {
     "wavtokenizer_40": _facts(24000, 40, 1, 4096),
 }
 
+# Beyond the paper's table, from the publications and cards of each; FlexiCodec's codebooks are said on the hub alone.
+BEYOND = {
+    "encodec_3": _facts(24000, 75, 4, 1024),
+    "encodec_6": _facts(24000, 75, 8, 1024),
+    "speechtokenizer": _facts(16000, 50, 8, 1024),
+    "nanocodec": _facts(22050, 12.5, 13, 2016),
+    "flexicodec": CodecFacts(16000, 12.5, 0, 0, 0.0),
+}
+PUBLISHED = TABLE_1 | BEYOND
+
 
 def opus_kbps(codec_id: str) -> int | None:
     """The bitrate in `opus_<kbps>`, or None where the id names no Opus."""
@@ -41,9 +51,9 @@ def reference_facts(codec_id: str) -> CodecFacts:
     kbps = opus_kbps(codec_id)
     if kbps is not None:
         return CodecFacts(16000, 50, 0, 0, 1000.0 * kbps)
-    if codec_id not in TABLE_1:
-        raise CodecError(f"{codec_id}: no such published codec; known: {', '.join(TABLE_1)}, opus_<kbps>")
-    return TABLE_1[codec_id]
+    if codec_id not in PUBLISHED:
+        raise CodecError(f"{codec_id}: no such published codec; known: {', '.join(PUBLISHED)}, opus_<kbps>")
+    return PUBLISHED[codec_id]
 
 
 def check_facts(codec_id: str, **found: float) -> CodecFacts:
@@ -52,7 +62,7 @@ def check_facts(codec_id: str, **found: float) -> CodecFacts:
     for name, value in found.items():
         if value != getattr(facts, name):
             raise CodecError(
-                f"{codec_id}: the loaded weights have {name} {value}, Table 1 says {getattr(facts, name)}; "
+                f"{codec_id}: the loaded weights have {name} {value}, declared (Table 1) is {getattr(facts, name)}; "
                 "they belong to another model: delete them from the cache to have them downloaded again"
             )
     return facts

@@ -9,11 +9,12 @@ from pathlib import Path
 import torch
 from transformers import MimiModel
 
+from codec_cliff.hub import hub_folder
 from codec_cliff.models.codec import CodecFacts, fit_length
 from codec_cliff.models.reference.facts import check_facts, reference_facts
-from codec_cliff.models.reference.weights import HubFiles, hub_folder
+from codec_cliff.pins import CODECS
 
-FILES = HubFiles("kyutai/mimi", "89091b3e466eb6a9d11e537bf26b144f194978f7", ("config.json", "model.safetensors"))
+FILES = CODECS["mimi_8"][0]
 
 
 def load(codec_id: str, cache: Path, device: torch.device) -> "Mimi":

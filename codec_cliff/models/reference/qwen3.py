@@ -12,14 +12,13 @@ from typing import Any
 import torch
 
 from codec_cliff.errors import CodecError
+from codec_cliff.hub import hub_folder
 from codec_cliff.models.codec import CodecFacts, fit_length
 from codec_cliff.models.reference.facts import check_facts
-from codec_cliff.models.reference.weights import HubFiles, hub_folder
+from codec_cliff.pins import CODECS
 
 TRANSFORMERS = "4.57.3"  # pinned by qwen-tts 0.1.1, whose model code does not run on later ones
-FILES = HubFiles(
-    "Qwen/Qwen3-TTS-Tokenizer-12Hz", None, ("config.json", "preprocessor_config.json", "model.safetensors")
-)
+FILES = CODECS["qwen3_tts_12hz"][0]
 
 
 def load(codec_id: str, cache: Path, device: torch.device) -> "Qwen3Tokenizer":

@@ -11,13 +11,13 @@ from pathlib import Path
 import torch
 
 from codec_cliff.errors import CodecError
+from codec_cliff.hub import hub_folder
 from codec_cliff.models.codec import CodecFacts, fit_length
 from codec_cliff.models.reference.facts import check_facts
-from codec_cliff.models.reference.weights import HubFiles, hub_folder, load_checkpoint
+from codec_cliff.models.reference.weights import load_checkpoint
+from codec_cliff.pins import CODECS
 
-FILES = HubFiles(
-    "hubertsiuzdak/snac_24khz", "d73ad176a12188fcf4f360ba3bf2c2fbbe8f58ec", ("config.json", "pytorch_model.bin")
-)
+FILES = CODECS["snac_24k"][0]
 NOISE_SEED = 0  # the decoder adds noise to its layers; seeded, so that codes always decode to the same audio
 
 

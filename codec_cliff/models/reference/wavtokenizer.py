@@ -8,17 +8,18 @@ from pathlib import Path
 
 import torch
 
+from codec_cliff.hub import hub_folder
 from codec_cliff.models.codec import CodecFacts, fit_length
 from codec_cliff.models.reference.facts import check_facts
-from codec_cliff.models.reference.source import Source, checkout, import_from
-from codec_cliff.models.reference.weights import HubFiles, hub_folder, load_checkpoint
+from codec_cliff.models.reference.weights import load_checkpoint
+from codec_cliff.pins import CODECS
+from codec_cliff.sources import checkout, import_from
 
-SOURCE = Source("jishengpeng/WavTokenizer", "5cf440d91ac420ca338f117b7003a77450d64730")
-REPOSITORY = "novateur/WavTokenizer"
+SOURCE = CODECS["wavtokenizer_75"][0]
 CONFIG = "configs/wavtokenizer_smalldata_frame{}_3s_nq1_code4096_dim512_kmeans200_attn.yaml"
 VARIANTS = {
-    "wavtokenizer_75": (CONFIG.format(75), HubFiles(REPOSITORY, None, ("WavTokenizer_small_320_24k_4096.ckpt",))),
-    "wavtokenizer_40": (CONFIG.format(40), HubFiles(REPOSITORY, None, ("WavTokenizer_small_600_24k_4096.ckpt",))),
+    "wavtokenizer_75": (CONFIG.format(75), CODECS["wavtokenizer_75"][1]),
+    "wavtokenizer_40": (CONFIG.format(40), CODECS["wavtokenizer_40"][1]),
 }
 PARTS = ("feature_extractor.", "backbone.", "head.")  # the checkpoint holds the discriminators as well
 BANDWIDTH = 0  # of the authors' README; the four bandwidths of their configuration are the same

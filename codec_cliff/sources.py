@@ -5,28 +5,20 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from codec_cliff.errors import CodecError
+from codec_cliff.errors import DownloadError
+from codec_cliff.pins import Source
 
 GITHUB = "https://github.com"
-
-
-@dataclass(frozen=True)
-class Source:
-    """A GitHub repository (`owner/name`) at a commit (40 hexadecimal digits)."""
-
-    repository: str
-    commit: str
 
 
 def checkout(source: Source, cache: Path) -> Path:
     """The folder `<cache>/sources/<name>@<commit>` with the source at its commit, fetched with git where it is missing.
 
-    git names a commit by its content, so what arrives is what was pinned. Raises CodecError where it cannot be fetched.
+    git names a commit by its content, so what arrives is what was pinned. Raises DownloadError where it cannot be fetched.
     """
     folder = cache / "sources" / f"{source.repository.split('/')[1]}@{source.commit}"
     if folder.exists():
@@ -55,7 +47,7 @@ def _fetch(source: Source, into: Path, folder: Path) -> None:
             )
     except (subprocess.SubprocessError, OSError) as error:
         reason = (getattr(error, "stderr", None) or str(error)).strip().splitlines()[-1]
-        raise CodecError(
+        raise DownloadError(
             f"{url} at commit {source.commit} cannot be fetched ({reason}); where there is no network, put a "
             f"checkout of that commit at {folder}"
         ) from error
@@ -71,12 +63,12 @@ def _environment() -> dict[str, str]:
 def import_from(folder: Path, name: str) -> ModuleType:
     """Import module `name` of a checked-out source; its absolute imports of its own modules are found as well.
 
-    Raises CodecError where a module of that name from elsewhere is already loaded.
+    Raises DownloadError where a module of that name from elsewhere is already loaded.
     """
     root = str(folder.resolve())
     if root not in sys.path:
         sys.path.insert(0, root)
     module = import_module(name)
     if not Path(module.__file__ or "").resolve().is_relative_to(root):
-        raise CodecError(f"{name}: loaded from {module.__file__}, not from {root}; load one such codec a process")
+        raise DownloadError(f"{name}: loaded from {module.__file__}, not from {root}; load one such codec a process")
     return module

@@ -1,0 +1,339 @@
+"""Metrics a second, against the plain way: one process, each library called file by file, the recording's side anew for each codec.
+
+    python benchmarks/evaluation.py [--corpus DIR] [--split test-clean] [--utterances N]
+
+Eight systems over the same recordings; the suite of the demo (every backend that runs offline). Both sides import and load
+their models beforehand and read the same FLACs. The plain side is one process whose ONNX session has one thread that
+does not spin; ours are two worker processes, as Snakemake runs two jobs on two cores. Their values must agree to 1e-6.
+A metric's line compares the plain side's seconds with ours on both workers; the last line is wall time against wall time.
+"""
+
+import argparse
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from importlib.metadata import distribution
+from pathlib import Path
+
+os.environ |= {"OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
+
+import dac
+import numpy as np
+import torch
+import torchaudio
+from degradations import RATE, Degradation, noise, opus, prepare, reconstruct, shift, smear
+
+from codec_cliff.metrics import waveform
+from codec_cliff.metrics.__main__ import LEADING, measure
+from codec_cliff.metrics.construct import construct
+from codec_cliff.metrics.pairs import open_pairs
+from codec_cliff.metrics.references import write_references
+from codec_cliff.metrics.scorer import WITH_REFERENCE
+from codec_cliff.metrics.transcripts import NORMALISERS
+from codec_cliff.metrics.wer import word_errors
+from codec_cliff.store import open_store
+
+BACKENDS = {
+    "wer": "pocketsphinx",  # the longest jobs first
+    "spk_sim": "resemblyzer",
+    "naturalness": "dnsmos_p808",
+    "stoi": "pystoi",
+    "mcd": "mel_cepstral_distance",
+}
+WORKERS = 2
+TOLERANCE = 1e-6
+TARGETS = {"stoi": 3.0, "mcd": 3.0, "spk_sim": 3.0, "wer": 1.9, "naturalness": 1.9, "whole suite": 2.2}
+
+
+def random_dac(rate: int, seed: int) -> Degradation:
+    """A small DAC that nobody trained, at its own rate."""
+    torch.manual_seed(seed)
+    strides = [2, 4, 8, 8] if seed else [2, 4, 5, 8]
+    model = dac.DAC(8, strides, 32, 64, strides[::-1], n_codebooks=4, sample_rate=rate).eval()
+
+    @torch.inference_mode()
+    def apply(audio: np.ndarray) -> np.ndarray:
+        n_samples = math.ceil(len(audio) * rate / RATE)
+        given = torchaudio.functional.resample(torch.from_numpy(audio), RATE, rate)
+        decoded = model.decode(model.encode(model.preprocess(given[None, None], rate))[0])[0, 0].numpy()
+        return waveform.fit(0.1 * decoded / (np.abs(decoded).max() + 1e-9), n_samples)
+
+    return apply
+
+
+def systems() -> dict[str, tuple[int, Degradation]]:
+    """Name to sample rate and what it does to a recording."""
+    return {
+        "dac_random_16k": (RATE, random_dac(RATE, 0)),
+        "dac_random_24k": (24000, random_dac(24000, 1)),
+        "noise_10db": (RATE, noise(10)),
+        "smear_160ms": (RATE, smear(160)),
+        "opus_6": (RATE, opus(6)),
+        "opus_12": (RATE, opus(12)),
+        "opus_24": (RATE, opus(24)),
+        "shift_20ms": (RATE, shift(20)),
+    }
+
+
+class Plain:
+    """The plain way: what a script that calls pystoi, mel-cepstral-distance, Resemblyzer, speechmos and Pocketsphinx does."""
+
+    def __init__(self, folder: Path, metrics: list[str]):
+        self.metrics = metrics
+        import onnxruntime
+        from resemblyzer import VoiceEncoder
+        from speechmos.dnsmos import DNSMOS
+
+        from codec_cliff.metrics.recognisers.pocketsphinx import Pocketsphinx
+
+        store = open_store(folder / "test.tsv", folder / "test.npy")
+        torch.set_num_threads(1)
+        self.encoder = VoiceEncoder("cpu", verbose=False)
+        self.recogniser = Pocketsphinx([utterance.transcript for utterance in store.utterances])
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        model = distribution("speechmos").locate_file("speechmos/dnsmos_models/model_v8.onnx")
+        self.dnsmos = DNSMOS.__new__(DNSMOS)
+        self.dnsmos.p808_onnx_sess = onnxruntime.InferenceSession(str(model), options)
+        self.dnsmos.onnx_sess = NoNetwork()  # its other scores are not asked for
+        self.seconds: dict[str, float] = defaultdict(float)
+        self.processor: dict[str, float] = defaultdict(float)
+
+    def score(self, pairs) -> dict[str, list[dict]]:
+        rows: dict[str, list[dict]] = defaultdict(list)
+        items = pairs.at(None)
+        while item := self.timed("reading", lambda: next(items, None)):
+            late = self.timed("lag", lambda item=item: plain_lag(*item[1:]))
+            for metric in self.metrics:
+                rows[metric].append(self.timed(metric, lambda m=metric, i=item, late=late: getattr(self, m)(*i, late)))
+        return rows
+
+    def timed(self, name: str, call):
+        start, used = time.perf_counter(), time.process_time()
+        result = call()
+        self.seconds[name] += time.perf_counter() - start
+        self.processor[name] += time.process_time() - used
+        return result
+
+    def alone(self, metric: str, clock: dict[str, float]) -> float:
+        """What a script for this metric alone would take: it reads the files, and needs the lag for STOI and MCD."""
+        return clock[metric] + clock["reading"] + (clock["lag"] if metric in ("stoi", "mcd") else 0)
+
+    def stoi(self, utterance, reference, degraded, late):
+        import pystoi
+
+        raw = float(pystoi.stoi(reference, degraded, RATE))
+        shifted = waveform.aligned(reference, degraded, late)
+        row = {"stoi": raw, "stoi_aligned": float(pystoi.stoi(*shifted, RATE)) if late else raw}
+        level = waveform.level_difference_db(reference, degraded)
+        return row | {"lag_ms": 1000 * late / RATE, "level_difference_db": level}
+
+    def mcd(self, utterance, reference, degraded, late):
+        matched = degraded.astype(np.float64) * waveform.gain(degraded, reference)
+        pair = waveform.aligned(reference, matched, late)
+        return {"mcd": library_mcd(*pair), "mcd_raw": library_mcd(reference, degraded)}
+
+    def spk_sim(self, utterance, reference, degraded, late):
+        level = max(waveform.rms(reference), 10 ** (-30 / 20))
+        embeddings = [
+            self.encoder.embed_utterance((audio * (level / waveform.rms(audio))).astype(np.float32))
+            for audio in (reference, degraded)
+        ]
+        return {"spk_sim": float(embeddings[0] @ embeddings[1])}
+
+    def naturalness(self, utterance, reference, degraded, late):
+        return {"dnsmos_p808": float(self.dnsmos(np.clip(degraded, -1, 1).astype(np.float64), RATE, False)["p808_mos"])}
+
+    def wer(self, utterance, reference, degraded, late):
+        texts = self.recogniser.hypotheses(degraded)
+        row = {f"hypothesis{suffix}": text for suffix, text in texts.items()}
+        for name, normalise in NORMALISERS.items():
+            ending = "" if name == "plain" else f"_{name}"
+            for suffix, text in texts.items():
+                row[f"errors{suffix}{ending}"] = word_errors(normalise(utterance.transcript), normalise(text))
+        return row
+
+
+class NoNetwork:
+    def run(self, *_):
+        return [[[0.0, 0.0, 0.0]]]
+
+
+def plain_lag(reference: np.ndarray, degraded: np.ndarray) -> int:
+    """The project's rule for the lag, over one transform of the whole recording."""
+    from scipy.signal import correlate
+
+    limit = round(waveform.MAX_LAG_SECONDS * RATE)
+    middle = len(reference) - 1
+    peaks = np.abs(correlate(degraded, reference, method="fft")[middle - limit : middle + limit + 1])
+    late = int(np.argmax(peaks)) - limit
+    scale = len(reference) * waveform.rms(reference) * waveform.rms(degraded)
+    if late == 0 or peaks.max() < waveform.MIN_CORRELATION * scale:
+        return 0
+    shifted = waveform.spectral_likeness(*waveform.aligned(reference, degraded, late))
+    return late if shifted > waveform.spectral_likeness(reference, degraded) else 0
+
+
+def library_mcd(reference: np.ndarray, degraded: np.ndarray) -> float:
+    from mel_cepstral_distance import compare_amplitude_spectrograms
+    from mel_cepstral_distance.computation import get_X_km
+
+    spectra = [get_X_km(audio.astype(np.float64), 512, 512, 128, "hanning") for audio in (reference, degraded)]
+    return float(compare_amplitude_spectrograms(*spectra, RATE, 32, aligning="pad")[0])
+
+
+_SCORERS: dict = {}
+
+
+def start_worker(folder: Path, metrics: list[str]) -> None:
+    torch.set_num_threads(1)
+    store = open_store(folder / "test.tsv", folder / "test.npy")
+    _SCORERS.update({name: construct(name, BACKENDS[name])(store.utterances, None, "cpu") for name in metrics})
+    waveform.resample(store.audio(0)[:100], RATE, 24000)  # imports scipy's filters
+
+
+def references(folder: Path, metric: str):
+    used, start = time.process_time(), time.perf_counter()
+    store = open_store(folder / "test.tsv", folder / "test.npy")
+    write_references(folder / f"{metric}.npz", store, _SCORERS[metric])
+    return metric, None, [], time.perf_counter() - start, time.process_time() - used
+
+
+def job(folder: Path, metric: str, system: str):
+    used, start = time.process_time(), time.perf_counter()
+    pairs = open_pairs(folder / "test.tsv", folder / "test.npy", folder / system / "manifest.tsv")
+    rows = measure(metric, _SCORERS[metric], pairs, folder / f"{metric}.npz" if metric in WITH_REFERENCE else None)
+    return metric, system, rows, time.perf_counter() - start, time.process_time() - used
+
+
+def ours(folder: Path, names: list[str], metrics: list[str]) -> tuple[dict, dict, dict, float]:
+    """Rows by system and metric, worker seconds and processor seconds by metric, and the wall time."""
+    rows: dict[str, dict] = {name: {} for name in names}
+    seconds, processor = defaultdict(float), defaultdict(float)
+    with ProcessPoolExecutor(WORKERS, initializer=start_worker, initargs=(folder, metrics)) as pool:
+        list(pool.map(time.sleep, [1.0] * 2 * WORKERS))  # both workers are up and have their models
+        start = time.perf_counter()
+        running: set[Future] = {
+            pool.submit(references, folder, metric) for metric in WITH_REFERENCE if metric in metrics
+        }
+        running |= {
+            pool.submit(job, folder, metric, name)
+            for metric in metrics
+            if metric not in WITH_REFERENCE
+            for name in names
+        }
+        while running:
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for metric, system, table, wall, used in (future.result() for future in done):
+                seconds[metric] += wall
+                processor[metric] += used
+                if system is None:
+                    running |= {pool.submit(job, folder, metric, name) for name in names}
+                else:
+                    rows[system][metric] = table
+        return rows, seconds, processor, time.perf_counter() - start
+
+
+def largest_difference(plain: dict[str, list[dict]], mine: dict[str, list[dict]]) -> dict[str, float]:
+    """By metric; texts that differ count as infinite."""
+    found: dict[str, float] = defaultdict(float)
+    for metric, table in plain.items():
+        for expected, row in zip(table, mine[metric], strict=True):
+            for column in expected:
+                a, b = expected[column], row[column]
+                off = abs(a - b) if isinstance(a, float | int) else (0.0 if a == b else math.inf)
+                found[metric] = max(found[metric], off)
+        assert set(table[0]) <= set(mine[metric][0]) - set(LEADING), metric
+    return found
+
+
+def peak_memory(folder: Path, system: str) -> float:
+    """MB that one job of STOI takes, in a process of its own."""
+    code = (
+        "import sys\nfrom codec_cliff.metrics.__main__ import main\nmain(sys.argv[1:])\n"
+        "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
+    )
+    arguments = f"--metric stoi --backend pystoi --manifest {folder}/test.tsv --store {folder}/test.npy".split()
+    arguments += f"--reconstruction {folder}/{system}/manifest.tsv --output {folder}/memory.csv".split()
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
+    return int(done.stdout.split()[-1]) / 1024
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--corpus", type=Path, default=Path("../shared/data/LibriSpeech"))
+    parser.add_argument("--split", default="test-clean")
+    parser.add_argument("--utterances", type=int, default=None)
+    parser.add_argument("--metrics", nargs="+", default=list(BACKENDS), choices=list(BACKENDS))
+    options = parser.parse_args()
+    metrics = [metric for metric in BACKENDS if metric in options.metrics]
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        store = prepare(options.corpus, options.split, folder, options.utterances)
+        made = systems()
+        for name, (rate, degrade) in made.items():
+            reconstruct(store, folder / name, degrade, rate)
+        print(
+            f"{len(store.utterances)} recordings, {store.seconds:.0f} s, {len(made)} systems, {os.cpu_count()} cores",
+            flush=True,
+        )
+        side = Plain(folder, metrics)
+        side.score(open_few(folder, "opus_24"))  # librosa compiles itself, the sessions allocate
+        side.seconds.clear()
+        side.processor.clear()
+        start_of_plain = time.perf_counter()
+        plain = {
+            name: side.score(open_pairs(folder / "test.tsv", folder / "test.npy", folder / name / "manifest.tsv"))
+            for name in made
+        }
+        wall = time.perf_counter() - start_of_plain
+        rows, seconds, processor, our_wall = ours(folder, list(made), metrics)
+        report(side, plain, rows, seconds, processor, wall, our_wall)
+        small = folder / "small"
+        few = prepare(options.corpus, options.split, small, max(2, len(store.utterances) // 8))
+        reconstruct(few, small / "opus_6", made["opus_6"][1])
+        print(
+            f"memory of one job: {peak_memory(small, 'opus_6'):.0f} MB for {few.seconds:.0f} s of speech, "
+            f"{peak_memory(folder, 'opus_6'):.0f} MB for {store.seconds:.0f} s"
+        )
+        print(f"ratio {wall / our_wall:.2f}")
+
+
+def open_few(folder: Path, system: str):
+    """The first three utterances of a system."""
+    pairs = open_pairs(folder / "test.tsv", folder / "test.npy", folder / system / "manifest.tsv")
+    store = type(pairs.store)(pairs.store.utterances[:3], pairs.store.samples, pairs.store.offsets)
+    return type(pairs)(store, pairs.reconstruction[:3])
+
+
+def report(side: Plain, plain, rows, seconds, processor, wall, our_wall) -> None:
+    off: dict[str, float] = defaultdict(float)
+    for name in plain:
+        for metric, value in largest_difference(plain[name], rows[name]).items():
+            off[metric] = max(off[metric], value)
+    n = sum(len(table) for table in next(iter(plain.values())).values()) * len(plain) / len(side.metrics)
+    for metric in side.metrics:
+        alone = side.alone(metric, side.seconds)
+        ratio = alone / (seconds[metric] / WORKERS)
+        by_processor = side.alone(metric, side.processor) / (processor[metric] / WORKERS)
+        print(
+            f"{metric}: plain {n / alone:.1f} utterances/s, ours {n / (seconds[metric] / WORKERS):.1f}, "
+            f"x{ratio:.2f} (by processor time x{by_processor:.2f}, target {TARGETS[metric]}), values within {off[metric]:.1e}"
+        )
+    total, ours_total = sum(side.processor.values()), sum(processor.values()) / WORKERS
+    print(f"whole suite by processor time: x{total / ours_total:.2f} (target {TARGETS['whole suite']})")
+    print(
+        f"whole suite: plain {n * len(side.metrics) / wall:.1f} utterance-metrics/s, ours {n * len(side.metrics) / our_wall:.1f}"
+    )
+    if worst := [metric for metric, value in off.items() if value > TOLERANCE]:
+        print(f"VALUES DIFFER by more than {TOLERANCE}: {', '.join(worst)}")
+
+
+if __name__ == "__main__":
+    main()

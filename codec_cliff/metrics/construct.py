@@ -1,0 +1,16 @@
+"""A metric's backend by name; only that metric's module, and with it only its libraries, are imported."""
+
+from importlib import import_module
+
+from codec_cliff.errors import MetricError
+from codec_cliff.metrics.scorer import Scorer
+
+METRICS = ("stoi", "wer", "mcd", "spk_sim", "naturalness")
+
+
+def construct(metric: str, backend: str) -> type[Scorer]:
+    """The constructor of a metric's backend; MetricError names the known ones."""
+    backends = import_module(f"codec_cliff.metrics.{metric}").BACKENDS
+    if backend not in backends:
+        raise MetricError(f"metrics.{metric}: no backend {backend!r}; known: {', '.join(backends)}")
+    return backends[backend]

@@ -1,0 +1,1 @@
+"""Speaker encoders that live in an environment of their own."""

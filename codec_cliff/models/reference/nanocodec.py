@@ -1,0 +1,62 @@
+"""NanoCodec at 22.05 kHz (Casanova et al., 2025), through NVIDIA's NeMo in its own environment: 12.5 Hz, 1.78 kbit/s.
+
+Not in the paper. Of the three published models the one at 12.5 Hz that its card recommends for general use; the one of
+0.6 kbit/s is meant for fine-tuning on few speakers.
+"""
+
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from codec_cliff.errors import CodecError
+from codec_cliff.hub import hub_folder
+from codec_cliff.models.codec import CodecFacts, fit_length
+from codec_cliff.models.reference.facts import check_facts
+from codec_cliff.pins import CODECS
+
+FILES = CODECS["nanocodec"][0]
+
+
+def load(codec_id: str, cache: Path, device: torch.device) -> "NanoCodec":
+    """`nanocodec`; CodecError outside the environment `envs/nemo.yaml`."""
+    if find_spec("nemo") is None:
+        raise CodecError(
+            f"{codec_id}: needs nemo-toolkit[tts]; run its rule in the environment envs/nemo.yaml (snakemake "
+            "--software-deployment-method conda), or leave it out of tables.reference_codecs"
+        )
+    path = hub_folder(FILES, cache) / FILES.names[0]
+    model = import_module("nemo.collections.tts.models").AudioCodecModel.restore_from(str(path), map_location=device)
+    facts = check_facts(
+        codec_id,
+        sample_rate=int(model.sample_rate),
+        frame_rate=int(model.sample_rate) / int(model.samples_per_frame),
+        n_codebooks=int(model.num_codebooks),
+        codebook_size=int(model.codebook_size),
+    )
+    return NanoCodec(facts, model.eval(), device)
+
+
+class NanoCodec:
+    """NanoCodec; codes are int64 (13, N)."""
+
+    def __init__(self, facts: CodecFacts, model: Any, device: torch.device):
+        self.facts = facts
+        self._model = model
+        self._device = device
+
+    @torch.inference_mode()
+    def encode(self, audio: torch.Tensor) -> torch.Tensor:
+        """Audio (T,) to codes (n_codebooks, N)."""
+        lengths = torch.tensor([audio.shape[0]], device=self._device)
+        codes, _ = self._model.encode(audio=audio.to(self._device)[None], audio_len=lengths)  # (1, n_codebooks, N)
+        return codes[0].long().cpu()
+
+    @torch.inference_mode()
+    def decode(self, codes: torch.Tensor, n_samples: int) -> torch.Tensor:
+        """Codes (n_codebooks, N) to audio (n_samples,)."""
+        lengths = torch.tensor([codes.shape[1]], device=self._device)
+        audio, _ = self._model.decode(tokens=codes.to(self._device)[None], tokens_len=lengths)  # (1, T)
+        return fit_length(audio[0].float().cpu(), n_samples)

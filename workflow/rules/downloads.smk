@@ -1,0 +1,56 @@
+# Everything that jobs would otherwise look for on the network, fetched and verified where Snakemake itself runs.
+from codec_cliff.downloads import pin_of
+from codec_cliff.pins import DOWNLOADS
+
+FETCHED = [
+    name
+    for name in (*STUDY.reference_codecs, *STUDY.metrics.values())
+    if name in DOWNLOADS
+]
+
+
+def fetched(name):
+    """The marker of a codec's or a backend's downloads; nothing where it has none."""
+    return f"{STUDY.cache}/downloads/{name}.complete" if name in DOWNLOADS else []
+
+
+localrules:
+    download,
+    fetch,
+    fetch_aligner,
+
+
+rule fetch:
+    """Weights and code of one published codec or metric, at their pins."""
+    output:
+        f"{STUDY.cache}/downloads/{{name}}.complete",
+    log:
+        f"{LOGS}/fetch/{{name}}.log",
+    wildcard_constraints:
+        name=alternatives(DOWNLOADS),
+    retries: 2
+    conda:
+        MAIN_ENVIRONMENT
+    params:
+        cache=STUDY.cache,
+        pins=lambda wildcards: pin_of(wildcards.name),
+    message:
+        "{wildcards.name}: {params.pins}"
+    shell:
+        "python -m codec_cliff.downloads fetch {wildcards.name} --cache {params.cache:q} --marker {output} > {log} 2>&1"
+
+
+rule fetch_aligner:
+    """The Montreal Forced Aligner's acoustic model and dictionary."""
+    output:
+        f"{STUDY.cache}/downloads/mfa_{{model}}.complete",
+    log:
+        f"{LOGS}/fetch/mfa_{{model}}.log",
+    wildcard_constraints:
+        model="english_us_arpa|english_mfa",
+    conda:
+        "../../envs/mfa.yaml"
+    params:
+        root=f"{STUDY.cache}/mfa",
+    shell:
+        "python -m codec_cliff.alignment.mfa --model {wildcards.model} --mfa-root {params.root:q} --marker {output} > {log} 2>&1"
