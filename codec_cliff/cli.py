@@ -6,7 +6,9 @@ import sys
 
 from codec_cliff.errors import exit_cleanly
 
-COMMANDS: dict[str, tuple[str, str]] = {}  # subcommand -> (module, one line of help)
+COMMANDS: dict[str, tuple[str, str]] = {  # subcommand -> (module, one line of help)
+    "coverage": ("codec_cliff.probes.command", "taps that training clips of a given length never reach"),
+}
 
 
 def main() -> None:
