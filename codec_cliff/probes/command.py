@@ -38,9 +38,10 @@ def clip_samples(text: str, hop_length: int, sample_rate: int) -> int:
     found = re.fullmatch(r"([0-9]*\.?[0-9]+) *(s|tokens?|samples?)", text)
     if not found:
         raise ConfigError(f"--clip {text}: give seconds, tokens or samples: 0.38s, 4tokens, 6080samples")
-    samples = float(found[1]) * {"s": sample_rate, "t": hop_length, "sa": 1}[
-        "sa" if found[2].startswith("sa") else found[2][0]
-    ]
+    samples = (
+        float(found[1])
+        * {"s": sample_rate, "t": hop_length, "sa": 1}["sa" if found[2].startswith("sa") else found[2][0]]
+    )
     if round(samples) < 1:
         raise ConfigError(f"--clip {text}: less than one sample; lengthen it")
     return round(samples)

@@ -176,7 +176,9 @@ def coverage_row(run: Run) -> dict[str, object]:
     layers = generator_taps(run)
     by_gradient = uncovered(generator_coverage(run))
     if by_gradient != uncovered(layers):
-        raise CodecError(f"{run.codec}: {uncovered(layers)} uncovered taps by length, {by_gradient} by gradient; report this")
+        raise CodecError(
+            f"{run.codec}: {uncovered(layers)} uncovered taps by length, {by_gradient} by gradient; report this"
+        )
     return {
         "codec": run.codec,
         "frame_rate": run.frame_rate,

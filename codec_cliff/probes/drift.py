@@ -1,7 +1,9 @@
 """How far each tap moved from its initial value: the initial weights are made again from the run's seed.
 
-Weight norm and decay can only rescale an uncovered tap, one number a channel of the weight's first axis. So its direction in every
-such channel stays what it was at the start: a cosine of 1, whatever its length.
+The gradient that reaches an uncovered tap is a multiple of the tap itself, one number a channel of the weight's first axis, and
+decay shrinks it. Adam divides each element's step by that element's own size, so it moves all elements of a channel towards or away
+from zero by nearly the same amount: lengths and angles change, but the order of a channel's elements stays what the draw made it. A rank
+correlation of 1 with the initial weights says that a tap holds nothing that was learnt from data.
 """
 
 import argparse
@@ -26,12 +28,13 @@ def initial_generator(run: Run) -> nn.Module:
 
 
 def drift_rows(run: Run, model: nn.Module) -> list[dict[str, object]]:
-    """One row a tap of each kernel longer than one: norms before and after, and the mean cosine between them over channels."""
+    """One row a tap of each kernel longer than one: norms before and after; cosine and rank correlation, means over channels."""
     initial = initial_generator(run)
     rows = []
     for layer in (layer for layer in generator_taps(run) if layer.taps > 1):
         before, after = (effective_weight(part.get_submodule(layer.layer)) for part in (initial, model))
-        cosines = nn.functional.cosine_similarity(before, after, dim=1).mean(0)  # (taps,), the mean over channels
+        cosines = _cosine(before, after)  # (taps,)
+        ranks = _cosine(*(_centred_ranks(weight) for weight in (before, after)))
         for tap, positions in enumerate(layer.positions):
             old, new = (weight[..., tap].norm().item() for weight in (before, after))
             rows.append(
@@ -43,9 +46,20 @@ def drift_rows(run: Run, model: nn.Module) -> list[dict[str, object]]:
                     "initial_norm": old,
                     "trained_norm": new,
                     "cosine": cosines[tap].item(),
+                    "rank_correlation": ranks[tap].item(),
                 }
             )
     return rows
+
+
+def _cosine(before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
+    """Of two weights (C, C', taps): by tap, the mean over the first axis of the cosine along the second."""
+    return nn.functional.cosine_similarity(before, after, dim=1).mean(0)
+
+
+def _centred_ranks(weight: torch.Tensor) -> torch.Tensor:
+    ranks = weight.argsort(1).argsort(1).float()
+    return ranks - ranks.mean(1, keepdim=True)
 
 
 def main() -> None:

@@ -43,7 +43,9 @@ class LayerTaps:
         return tuple(count / max(self.positions) for count in self.positions)
 
 
-def layer_taps(module: nn.Module, forward: Callable[[], object], prefix: str = "", real: int | None = None) -> list[LayerTaps]:
+def layer_taps(
+    module: nn.Module, forward: Callable[[], object], prefix: str = "", real: int | None = None
+) -> list[LayerTaps]:
     """Every convolution that `forward()` runs within `module`, in the module's order.
 
     `real` is the length of the module's own input before zeros were appended to it: its first convolution meets zeros there.

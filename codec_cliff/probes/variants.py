@@ -5,7 +5,6 @@ The codes are made once, by the model as it is: all variants differ in the decod
 
 import argparse
 from collections.abc import Iterator, Sequence
-from copy import deepcopy
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from codec_cliff.errors import exit_cleanly
 from codec_cliff.files import write_csv
 from codec_cliff.metrics.__main__ import checked, construct
 from codec_cliff.metrics.waveform import resample
-from codec_cliff.models.dac import TrainedCodec, load_generator
+from codec_cliff.models.dac import TrainedCodec, build_generator, load_generator
 from codec_cliff.probes import chunks
 from codec_cliff.probes.coverage import generator_taps
 from codec_cliff.probes.edits import edit, edit_names
@@ -53,7 +52,8 @@ def variants(codec: TrainedCodec) -> Iterator[Variant]:
     layers = generator_taps(run)
     edited = {}
     for name in edit_names(layers):
-        model = deepcopy(codec.model)
+        model = build_generator(run)  # a weight-normed module cannot be copied
+        model.load_state_dict(codec.model.state_dict())
         edit(model, name, layers, run.seed)
         edited[name] = TrainedCodec(run, model, codec.device)
         yield Variant(name, edited[name])

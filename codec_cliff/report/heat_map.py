@@ -29,7 +29,10 @@ def draw_heat_map(clips: Mapping[str, Sequence[LayerTaps]]) -> Figure:
         axis.set_title(title, fontsize=7, loc="left")
         _panel(axis, layers)
     figure.colorbar(
-        matplotlib.cm.ScalarMappable(matplotlib.colors.Normalize(0, 1), "viridis"), ax=axes, label="share of positions", shrink=0.5
+        matplotlib.cm.ScalarMappable(matplotlib.colors.Normalize(0, 1), "viridis"),
+        ax=axes,
+        label="share of positions",
+        shrink=0.5,
     )
     return figure
 
