@@ -118,6 +118,7 @@ class Probes:
     """What the probes train and compare beyond the paper; `arms` are ranked, the most telling first."""
 
     batch_seconds: float
+    metrics: tuple[str, ...]
     arms: tuple[Arms, ...]
 
 
@@ -322,7 +323,7 @@ def load_study(values: Mapping[str, Any]) -> Study:
 
 def _probes(values: Mapping[str, Any]) -> Probes:
     arms = (Arms(**{name: _frozen(value) for name, value in arms.items()}) for arms in values["arms"])
-    return Probes(**{**values, "arms": tuple(arms)})
+    return Probes(values["batch_seconds"], _frozen(values["metrics"]), tuple(arms))
 
 
 def _clip_length(tokens: int, audio: float) -> str:

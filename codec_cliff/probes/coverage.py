@@ -154,6 +154,7 @@ def _without_gradient(part: nn.Module, forward, prefix: str = "") -> list[LayerC
             nn.utils.remove_weight_norm(layer)
         nn.init.normal_(layer.weight)  # DAC's small initial weights make gradients that underflow to zero
         layer.weight.data /= layer.weight[0].numel() ** 0.5
+        nn.init.normal_(layer.bias)  # DAC's start at zero, and would carry the padding's zeros past the first layer
     outputs = forward()
     sum(output.square().sum() for output in (outputs if isinstance(outputs, list) else [outputs])).backward()
     return [

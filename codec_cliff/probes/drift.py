@@ -1,9 +1,9 @@
 """How far each tap moved from its initial value: the initial weights are made again from the run's seed.
 
 The gradient that reaches an uncovered tap is a multiple of the tap itself, one number a channel of the weight's first axis, and
-decay shrinks it. Adam divides each element's step by that element's own size, so it moves all elements of a channel towards or away
-from zero by nearly the same amount: lengths and angles change, but the order of a channel's elements stays what the draw made it. A rank
-correlation of 1 with the initial weights says that a tap holds nothing that was learnt from data.
+decay shrinks it. Adam divides each element's step by that element's own size, so it moves all elements of a channel towards or
+away from zero by nearly the same amount: lengths and angles change, but the order of a channel's elements stays what the draw
+made it. A rank correlation of 1 with the initial weights says that a tap holds nothing that was learnt from data.
 """
 
 import argparse
@@ -46,7 +46,7 @@ def drift_rows(run: Run, model: nn.Module) -> list[dict[str, object]]:
                     "initial_norm": old,
                     "trained_norm": new,
                     "cosine": cosines[tap].item(),
-                    "rank_correlation": ranks[tap].item(),
+                    "rank_correlation": ranks[tap].item() if before.shape[1] > 1 else None,  # one element has no order
                 }
             )
     return rows
