@@ -15,7 +15,7 @@ include: "workflow/rules/downloads.smk"  # published weights and code, pinned
 include: "workflow/rules/corpus.smk"  # section 3.1, 3.4: recordings, manifest, audio store
 include: "workflow/rules/phonemes.smk"  # section 4.3: alignment, phonemes per frame
 include: "workflow/rules/training.smk"  # section 3.3, 3.4: one job a codec
-include: "workflow/rules/probes.smk"  # not in the paper: kernel coverage, repair
+include: "workflow/rules/probes.smk"  # not in the paper: why is there a cliff?
 include: "workflow/rules/reconstruction.smk"  # section 3.2: decoded audio and codes
 include: "workflow/rules/codebook.smk"  # section 4.4
 include: "workflow/rules/metrics.smk"  # section 3.2
@@ -27,6 +27,7 @@ localrules:
     controls,
     downloads,
     figure1,
+    probes,
     report,
     table1,
     table2,
@@ -48,6 +49,12 @@ rule controls:
     """The control runs that the paper lacks, trained and measured; the report shows them when they are there."""
     input:
         measured(STUDY.control_runs),
+
+
+rule probes:
+    """The questions that the paper did not ask, with their own trainings; the report shows the answers when they are there."""
+    input:
+        PROBE_FILES,
 
 
 rule downloads:

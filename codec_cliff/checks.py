@@ -1,5 +1,6 @@
 """What a schema cannot say: rates, strides, protocols, tables and codecs that must fit together."""
 
+import re
 from typing import TYPE_CHECKING
 
 from codec_cliff.errors import ConfigError
@@ -110,3 +111,21 @@ def check_corpus(study: "Study") -> None:
         raise ConfigError(
             f"corpus.test: {', '.join(sorted(both))} is also in corpus.train; test on speech that was not trained on"
         )
+
+
+def check_probes(study: "Study") -> None:
+    """The arms' rates and protocols are known, and no protocol has the name that a clip length gets."""
+    for number, arms in enumerate(study.probes.arms):
+        key = f"probes.arms[{number}]"
+        if arms.frame_rate not in {rate.frame_rate for rate in study.frame_rates}:
+            raise ConfigError(f"{key}.frame_rate: {arms.frame_rate:g} Hz has no strides; add it to frame_rates")
+        for name in arms.protocols:
+            if name not in study.protocols:
+                raise ConfigError(
+                    f"{key}.protocols: unknown protocol {name}{suggestion(name, study.protocols)}; define it under protocols"
+                )
+        if not arms.tokens and not arms.protocols:
+            raise ConfigError(f"{key}: name the clip lengths (tokens) or the protocols that it trains")
+    taken = [name for name in study.protocols if re.fullmatch(r"\d+-tokens(-.*x-audio)?", name)]
+    if taken:
+        raise ConfigError(f"protocols.{taken[0]}: this name is kept for the probes' clip lengths; choose another one")

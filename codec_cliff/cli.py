@@ -9,6 +9,7 @@ from codec_cliff.errors import exit_cleanly
 COMMANDS: dict[str, tuple[str, str]] = {  # subcommand -> (module, one line of help)
     "compare": ("codec_cliff.compare", "two studies or two runs side by side"),
     "downloads": ("codec_cliff.downloads", "list, fetch or pin what a study downloads"),
+    "coverage": ("codec_cliff.probes.command", "taps that training clips of a given length never reach"),
 }
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from typing import Any
 
-from codec_cliff.checks import check_corpus, check_frame_rates, check_protocols, check_tables
+from codec_cliff.checks import check_corpus, check_frame_rates, check_probes, check_protocols, check_tables
 from codec_cliff.errors import ConfigError
 from codec_cliff.schema import validated
 
@@ -100,6 +100,29 @@ class Training:
 
 
 @dataclass(frozen=True)
+class Arms:
+    """Probe runs of one frame rate: each clip length in `tokens` and each of the study's `protocols`, with every seed.
+
+    `audio` is the audio a step of the `tokens`, in multiples of the probes' `batch_seconds`.
+    """
+
+    frame_rate: float
+    seeds: tuple[int, ...]
+    tokens: tuple[int, ...] = ()
+    protocols: tuple[str, ...] = ()
+    audio: float = 1.0
+
+
+@dataclass(frozen=True)
+class Probes:
+    """What the probes train and compare beyond the paper; `arms` are ranked, the most telling first."""
+
+    batch_seconds: float
+    metrics: tuple[str, ...]
+    arms: tuple[Arms, ...]
+
+
+@dataclass(frozen=True)
 class Run:
     """Everything that determines one trained codec; a training job gets this and nothing else of the study."""
 
@@ -160,6 +183,7 @@ class Study:
     protocols: Mapping[str, Protocol]
     tables: Mapping[str, Any]
     controls: Mapping[str, tuple[float, ...]]
+    probes: Probes
     model: Model
     discriminator: Discriminator
     losses: Losses
@@ -171,30 +195,36 @@ class Study:
 
     def codec_id(self, frame_rate: float, protocol: str) -> str:
         """`6.25hz-fixed-duration`; plain `50hz` where the paper's two protocols give the same clips, hence one shared run."""
-        rate = next((rate for rate in self.frame_rates if rate.frame_rate == frame_rate), None)
-        if rate is None:
-            known = ", ".join(f"{rate.frame_rate:g}" for rate in self.frame_rates)
-            raise ConfigError(f"frame rate {frame_rate:g} has no strides; add it to frame_rates (known: {known})")
+        rate = self.rate(frame_rate)
         shared = {self._clips(rate, name) for name in ("fixed-duration", "fixed-tokens")}
         if len(shared) == 1 and self._clips(rate, protocol) in shared:
             return f"{frame_rate:g}hz"
         return f"{frame_rate:g}hz-{protocol}"
 
-    def _clips(self, rate: FrameRate, protocol: str) -> tuple[int, int]:
-        clip_samples = self.protocols[protocol].clip_samples(rate.hop_length, self.sample_rate)
-        return clip_samples, self.protocols[protocol].clips_per_batch(clip_samples, self.sample_rate)
+    def rate(self, frame_rate: float) -> FrameRate:
+        """The study's entry for a frame rate in Hz; ConfigError where it has none."""
+        for rate in self.frame_rates:
+            if rate.frame_rate == frame_rate:
+                return rate
+        known = ", ".join(f"{rate.frame_rate:g}" for rate in self.frame_rates)
+        raise ConfigError(f"frame rate {frame_rate:g} has no strides; add it to frame_rates (known: {known})")
 
-    def _run(self, rate: FrameRate, protocol: str) -> Run:
+    def _clips(self, rate: FrameRate, name: str) -> tuple[int, int]:
+        protocol = self.protocols[name] if name in self.protocols else self._clip_lengths[name]
+        clip_samples = protocol.clip_samples(rate.hop_length, self.sample_rate)
+        return clip_samples, protocol.clips_per_batch(clip_samples, self.sample_rate)
+
+    def _run(self, rate: FrameRate, protocol: str, codec: str, seed: int) -> Run:
         clip_samples, batch_clips = self._clips(rate, protocol)
         return Run(
-            codec=self.codec_id(rate.frame_rate, protocol),
+            codec=codec,
             protocol=protocol,
             frame_rate=rate.frame_rate,
             strides=rate.strides,
             sample_rate=self.sample_rate,
             clip_samples=clip_samples,
             batch_clips=batch_clips,
-            seed=self.seed,
+            seed=seed,
             model=self.model,
             discriminator=self.discriminator,
             losses=self.losses,
@@ -203,11 +233,36 @@ class Study:
 
     @cached_property
     def runs(self) -> dict[str, Run]:
-        """Every run that the study can train, by codec id: each frame rate under each protocol."""
-        runs = (self._run(rate, protocol) for protocol in self.protocols for rate in self.frame_rates)
+        """Every run that the study can train, by codec id: each frame rate under each protocol, and the probes' own."""
+        cells = [(rate, protocol) for protocol in self.protocols for rate in self.frame_rates]
+        runs = [
+            self._run(rate, name, self.codec_id(rate.frame_rate, name), self.seed) for rate, name in reversed(cells)
+        ]  # reversed: a shared run keeps the first protocol's name
+        return {run.codec: run for run in runs} | self.probe_runs
+
+    @cached_property
+    def _clip_lengths(self) -> dict[str, Protocol]:
+        """The protocols that the probes' arms imply, by name: `3-tokens`, `3-tokens-8x-audio`."""
         return {
-            run.codec: run for run in reversed(list(runs))
-        }  # reversed: a shared run keeps the first protocol's name
+            _clip_length(tokens, arms.audio): Protocol(None, tokens, None, arms.audio * self.probes.batch_seconds)
+            for arms in self.probes.arms
+            for tokens in arms.tokens
+        }
+
+    @cached_property
+    def probe_runs(self) -> dict[str, Run]:
+        """The probes' runs by codec id, in rank order; another seed than the study's is a suffix, `-seed1`."""
+        runs = {}
+        for arms in self.probes.arms:
+            rate = self.rate(arms.frame_rate)
+            names = {name: self.codec_id(rate.frame_rate, name) for name in arms.protocols}
+            lengths = [_clip_length(tokens, arms.audio) for tokens in arms.tokens]
+            names |= {name: f"{rate.frame_rate:g}hz-{name}" for name in lengths}
+            for seed in arms.seeds:
+                suffix = "" if seed == self.seed else f"-seed{seed}"
+                for name, codec in names.items():
+                    runs.setdefault(f"{codec}{suffix}", self._run(rate, name, f"{codec}{suffix}", seed))
+        return runs
 
     def codecs(self, protocol: str) -> list[str]:
         """The codec ids of a table's rows, in the table's order; `protocol` is fixed-duration or fixed-tokens."""
@@ -252,6 +307,7 @@ def load_study(values: Mapping[str, Any]) -> Study:
             "corpus": _build(Corpus, values["corpus"]),
             "frame_rates": tuple(_build(FrameRate, rate) for rate in values["frame_rates"]),
             "protocols": {name: _build(Protocol, protocol) for name, protocol in values["protocols"].items()},
+            "probes": _probes(values["probes"]),
             "model": _build(Model, values["model"]),
             "discriminator": _build(Discriminator, values["discriminator"]),
             "losses": _build(Losses, values["losses"]),
@@ -262,7 +318,17 @@ def load_study(values: Mapping[str, Any]) -> Study:
     check_protocols(study)
     check_tables(study)
     check_corpus(study)
+    check_probes(study)
     return study
+
+
+def _probes(values: Mapping[str, Any]) -> Probes:
+    arms = (Arms(**{name: _frozen(value) for name, value in arms.items()}) for arms in values["arms"])
+    return Probes(values["batch_seconds"], _frozen(values["metrics"]), tuple(arms))
+
+
+def _clip_length(tokens: int, audio: float) -> str:
+    return f"{tokens}-tokens" + ("" if audio == 1 else f"-{audio:g}x-audio")
 
 
 def _build(cls: type, values: Mapping[str, Any]) -> Any:

@@ -18,6 +18,7 @@ from codec_cliff.errors import TrainingError, exit_cleanly
 from codec_cliff.files import atomic_path
 from codec_cliff.losses import MultiScaleMelLoss, discriminator_loss, generator_losses
 from codec_cliff.models.dac import build_discriminator, build_generator
+from codec_cliff.probes import coverage
 from codec_cliff.provenance import run_record
 from codec_cliff.store import AudioStore, batch, open_store
 from codec_cliff.training_log import configure_logging, describe, log, open_table, progress, write_row
@@ -117,6 +118,8 @@ def train(run: Run, store: AudioStore, folder: Path, stop: Stop, threads: int = 
         log.info("%s: going on from the checkpoint at step %d", run.codec, first_step)
     table = open_table(folder / "train.csv", first_step)
     log.info("%s", describe(run, generator, device, store))
+    if untrained := coverage.warning(run):
+        log.warning("%s: %s", run.codec, untrained)
 
     start = saved = shown = time.monotonic()
     padded_samples, finite = 0, torch.ones((), dtype=torch.bool, device=device)

@@ -27,7 +27,7 @@ def tiny_config() -> dict:
         "fixed-duration": {"clip_seconds": 0.38, "batch_clips": 2},
         "fixed-tokens": {"clip_tokens": 19, "batch_seconds": 0.76},
     }
-    config["controls"] = {}
+    config["controls"], config["probes"] = {}, {}
     config["model"] = {
         "encoder_dim": 4,
         "decoder_dim": 32,

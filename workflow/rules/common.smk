@@ -74,6 +74,7 @@ wildcard_constraints:
     codec=alternatives(dict.fromkeys([*STUDY.evaluated, *STUDY.runs])),
     metric=alternatives(METRICS),
     table=alternatives(TABLES),
+    probe="[a-z]+",
 
 
 def source(name):

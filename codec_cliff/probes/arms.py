@@ -1,0 +1,161 @@
+"""The probes' trained models as arms of an experiment, and the noise that a difference between two of them has to exceed.
+
+Two sources of it: which speakers are tested (bootstrap, the same draws for all arms), and which seed was trained (drawn from Student's
+t with the spread between seeds of one arm, pooled over arms). Where no arm has two seeds, the second is unknown and nothing that
+compares trainings can be settled.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from codec_cliff.bootstrap import MIN_SPEAKERS, Estimate, Resampling
+from codec_cliff.config import Run, Study
+from codec_cliff.errors import MetricError
+from codec_cliff.probes.coverage import generator_taps, uncovered
+from codec_cliff.statistics import read_rows
+
+SAME_AUDIO = 1.3  # two arms whose audio a step differs by less than this factor count as equal
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One frame rate, clip length and audio a step, in all its seeds; `whole_tokens` where no clip is padded."""
+
+    frame_rate: float
+    tokens: int
+    audio: float  # seconds a step
+    whole_tokens: bool
+    uncovered: int
+    codecs: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return f"{self.tokens} tokens, {self.audio:.4g} s a step" + ("" if self.whole_tokens else " (padded)")
+
+
+def arms(runs: Mapping[str, Run]) -> list[Arm]:
+    """The arms of some runs, seeds together, by frame rate, audio and tokens."""
+    groups: dict[tuple, list[str]] = {}
+    for codec, run in runs.items():
+        groups.setdefault((run.frame_rate, run.clip_samples, run.batch_clips), []).append(codec)
+    found = [_arm(runs[codecs[0]], codecs) for codecs in groups.values()]
+    return sorted(found, key=lambda arm: (-arm.frame_rate, arm.audio, arm.tokens))
+
+
+def _arm(run: Run, codecs: Sequence[str]) -> Arm:
+    whole = run.clip_samples % run.hop_length == 0
+    audio = run.batch_clips * run.clip_seconds
+    return Arm(run.frame_rate, run.tokens_per_clip, audio, whole, uncovered(generator_taps(run)), tuple(codecs))
+
+
+def equal_audio(found: Sequence[Arm]) -> list[list[Arm]]:
+    """Arms of one frame rate by their audio a step, the least first; whole tokens alone."""
+    levels: list[list[Arm]] = []
+    for arm in sorted((arm for arm in found if arm.whole_tokens), key=lambda arm: arm.audio):
+        if levels and arm.audio < SAME_AUDIO * levels[-1][0].audio:
+            levels[-1].append(arm)
+        else:
+            levels.append([arm])
+    return [sorted(level, key=lambda arm: arm.tokens) for level in levels]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Every utterance's score under every variant of every measured model, resampled together."""
+
+    rows: pd.DataFrame  # probes/scores/<codec>.csv, one below the other
+    metric: str
+    by: Resampling
+    collapsed: tuple[str, ...] = ()  # models whose codebooks were out of use at the end of training
+
+    @cached_property
+    def _table(self) -> pd.DataFrame:
+        """Utterances (by speaker and id) by (codec, variant); utterances that lack a score anywhere are left out."""
+        keys = ["speaker_id", "utterance_id"]
+        return self.rows.pivot(index=keys, columns=["codec", "variant"], values=self.metric).dropna()
+
+    @cached_property
+    def unit(self) -> str:
+        speakers = self._table.index.get_level_values("speaker_id")
+        return "speaker" if speakers.nunique() >= MIN_SPEAKERS else "utterance"
+
+    @cached_property
+    def _means(self) -> dict[tuple[str, str], np.ndarray]:
+        """(codec, variant) -> mean over utterances: (1 + samples,), the corpus' own first."""
+        table = self._table
+        if table.empty:
+            raise MetricError(
+                f"probes/scores: no utterance has a {self.metric} under every model; lengthen the test set"
+            )
+        names = table.index.get_level_values(f"{self.unit}_id")
+        codes, labels = pd.factorize(names)
+        sizes = np.bincount(codes)
+        draws = np.random.default_rng(self.by.seed).multinomial(
+            len(labels), np.full(len(labels), 1 / len(labels)), self.by.samples
+        )
+        counts = np.vstack([np.ones(len(labels)), draws])
+        sums = {name: np.bincount(codes, weights=table[name]) for name in table.columns}
+        return {name: counts @ total / (counts @ sizes) for name, total in sums.items()}
+
+    @property
+    def n_utterances(self) -> int:
+        return len(self._table)
+
+    def has(self, codec: str, variant: str) -> bool:
+        return (codec, variant) in self._means
+
+    def mean(self, codec: str, variant: str = "whole") -> np.ndarray:
+        """A model's mean score and its resamples, (1 + samples,); speakers alone vary."""
+        return self._means[codec, variant]
+
+    def seed_spread(self, found: Sequence[Arm]) -> tuple[float, int]:
+        """Standard deviation between seeds of one arm, pooled over arms, and its degrees of freedom (0: unknown)."""
+        values = [[self.mean(codec)[0] for codec in arm.codecs] for arm in found]
+        squares = sum(((np.array(group) - np.mean(group)) ** 2).sum() for group in values)
+        freedom = sum(len(group) - 1 for group in values)
+        return (float(np.sqrt(squares / freedom)) if freedom else float("nan")), freedom
+
+    def arm_means(self, found: Sequence[Arm], spread: tuple[float, int]) -> np.ndarray:
+        """Mean over seeds of each arm, (arms, 1 + samples); speakers and trainings vary, where the spread is known."""
+        random = np.random.default_rng([self.by.seed, 1])
+        deviation, freedom = spread
+        rows = []
+        for arm in found:
+            noise = np.zeros(self.by.samples + 1)
+            if freedom:
+                noise[1:] = random.standard_t(freedom, self.by.samples) * deviation / np.sqrt(len(arm.codecs))
+            rows.append(np.mean([self.mean(codec) for codec in arm.codecs], axis=0) + noise)
+        return np.array(rows)
+
+    def estimate(self, samples: np.ndarray) -> Estimate:
+        """A figure (1 + samples,) with its percentile interval."""
+        tail = (1 - self.by.confidence) / 2
+        low, high = np.quantile(samples[1:], [tail, 1 - tail])
+        return Estimate(float(samples[0]), float(low), float(high), self.unit)
+
+
+def measured_runs(study: Study, results: Path, codecs: Sequence[str] | None) -> dict[str, Run]:
+    """The probes' runs that are asked for, or those that have been scored; MetricError where there is none."""
+    scored = [codec for codec in study.probe_runs if (results / "probes" / "scores" / f"{codec}.csv").exists()]
+    runs = {codec: study.probe_runs[codec] for codec in (codecs or scored)}
+    if not runs:
+        raise MetricError(
+            f"{results}/probes/scores: no model is scored; list some under probes.arms and build `probes`"
+        )
+    return runs
+
+
+def read_scores(study: Study, results: Path, runs: Mapping[str, Run], metric: str = "stoi") -> Scores:
+    """The scores of some runs; their records say which of them collapsed."""
+    rows = pd.concat([read_rows(results / "probes" / "scores" / f"{codec}.csv") for codec in runs])
+    records = {codec: results / "runs" / codec / "run.json" for codec in runs}
+    collapsed = [
+        codec for codec, path in records.items() if path.exists() and json.loads(path.read_text())["collapsed"]
+    ]
+    return Scores(rows, metric, Resampling.of(study), tuple(collapsed))

@@ -1,0 +1,123 @@
+"""One finished model in all its variants: as it is, repaired, its controls, decoded in chunks; every utterance scored for each.
+
+The codes are made once, by the model as it is: all variants differ in the decoder, or in how it is called.
+"""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from codec_cliff.device import choose_device
+from codec_cliff.errors import exit_cleanly
+from codec_cliff.files import write_csv
+from codec_cliff.metrics.__main__ import checked, construct
+from codec_cliff.metrics.waveform import resample
+from codec_cliff.models.dac import TrainedCodec, build_generator, load_generator
+from codec_cliff.probes import chunks
+from codec_cliff.probes.coverage import generator_taps
+from codec_cliff.probes.edits import edit, edit_names
+from codec_cliff.probes.positions import distances, frame_errors, position_rows
+from codec_cliff.store import AudioStore, open_store
+
+WHOLE = "whole"  # the model as it is, on whole utterances
+
+
+class Variant:
+    """A name, a codec, and how it decodes: chunk length and hop in tokens, or None for whole utterances."""
+
+    def __init__(self, name: str, codec: TrainedCodec, chunk: tuple[int, int] | None = None):
+        self.name, self.codec, self.chunk = name, codec, chunk
+
+    def decode(self, codes: torch.Tensor, n_samples: int) -> torch.Tensor:
+        """Codes (n_codebooks, N) to audio (n_samples,), rounded to 16 bits like every reconstruction."""
+        call = self.codec.decode if self.chunk is None else partial(self._in_chunks)
+        return (call(codes, n_samples) * 32768).round().clamp(-32768, 32767) / 32768
+
+    def _in_chunks(self, codes: torch.Tensor, n_samples: int) -> torch.Tensor:
+        return chunks.decode_in_chunks(self.codec, codes, n_samples, *self.chunk)
+
+    def borders(self, n_tokens: int) -> list[int]:
+        return [] if self.chunk is None else chunks.borders(n_tokens, *self.chunk)
+
+
+def variants(codec: TrainedCodec) -> Iterator[Variant]:
+    """The model as it is; the repair and its controls where taps are uncovered; chunks, side by side and overlapping."""
+    run = codec.run
+    yield Variant(WHOLE, codec)
+    layers = generator_taps(run)
+    edited = {}
+    for name in edit_names(layers):
+        model = build_generator(run)  # a weight-normed module cannot be copied
+        model.load_state_dict(codec.model.state_dict())
+        edit(model, name, layers, run.seed)
+        edited[name] = TrainedCodec(run, model, codec.device)
+        yield Variant(name, edited[name])
+    length = run.tokens_per_clip
+    yield Variant("chunks", codec, (length, length))
+    if length > 1:
+        overlapping = length, max(1, length // 3)
+        yield Variant("overlapping-chunks", codec, overlapping)
+        if edited:
+            yield Variant("zero-uncovered, overlapping-chunks", edited["zero-uncovered"], overlapping)
+
+
+def measure(
+    codec: TrainedCodec, store: AudioStore, scorers: Sequence[object]
+) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+    """Scores, one row an utterance and variant, and errors by position, one row an utterance, variant and distance."""
+    scores, positions = [], []
+    decoders = list(variants(codec))
+    for index, utterance in enumerate(tqdm(store.utterances, codec.run.codec, disable=None)):
+        audio = torch.from_numpy(store.audio(index))
+        codes = codec.encode(audio)
+        for variant in decoders:
+            decoded = variant.decode(codes, audio.shape[0])
+            leading = {"codec": codec.run.codec, "variant": variant.name}
+            leading |= {"utterance_id": utterance.utterance_id, "speaker_id": utterance.speaker_id}
+            scores.append(leading | _score(scorers, utterance, audio.numpy(), decoded.numpy()))
+            errors, middles = frame_errors(audio, decoded, utterance.sample_rate)
+            bins = distances(middles, codec.run.hop_length, audio.shape[0], variant.borders(codes.shape[1]))
+            positions += [leading | row for row in position_rows(errors, bins)]
+        if (index + 1) % 20 == 0:
+            print(f"{codec.run.codec}: {index + 1} of {len(store.utterances)} utterances", flush=True)
+    return scores, positions
+
+
+def _score(scorers: Sequence[object], utterance, reference: np.ndarray, degraded: np.ndarray) -> dict[str, object]:
+    found = {}
+    for scorer in scorers:
+        rate = scorer.sample_rate or utterance.sample_rate
+        pair = (resample(audio, utterance.sample_rate, rate) for audio in (reference, degraded))
+        found |= checked(scorer.score(utterance, *pair), utterance.utterance_id)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run-folder", required=True, type=Path)
+    parser.add_argument("--manifest", required=True)
+    parser.add_argument("--store", required=True)
+    parser.add_argument("--metrics", required=True, nargs="+", help="metric:backend, as in stoi:pystoi")
+    parser.add_argument("--cache", default=None)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--scores", required=True, type=Path)
+    parser.add_argument("--positions", required=True, type=Path)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    store, device = open_store(arguments.manifest, arguments.store), choose_device(arguments.device)
+    scorers = [
+        construct(*pair.split(":"))(store.utterances, arguments.cache, arguments.device) for pair in arguments.metrics
+    ]
+    codec = TrainedCodec(*load_generator(arguments.run_folder), device)
+    scores, positions = measure(codec, store, scorers)
+    write_csv(arguments.scores, scores)
+    write_csv(arguments.positions, positions)
+
+
+if __name__ == "__main__":
+    exit_cleanly(main)

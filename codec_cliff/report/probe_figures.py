@@ -1,0 +1,184 @@
+"""The probes' figures: coverage, dose-response, matched audio, drift, error by position."""
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("agg")
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from codec_cliff.config import Study, load_study
+from codec_cliff.errors import exit_cleanly
+from codec_cliff.probes.coverage import generator_taps
+from codec_cliff.report.figure1 import STYLE, save
+from codec_cliff.report.heat_map import draw_heat_map
+from codec_cliff.report.results import Row, read_rows
+
+# Okabe and Ito's palette; shapes differ too, for print without colour.
+AS_IT_IS, REPAIRED, CHUNKED = ("#D55E00", "o"), ("#009E73", "D"), ("#0072B2", "s")
+COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#888888")
+
+
+def coverage(study: Study, results: Path) -> Figure:
+    """Which taps clips of fixed duration reach, one panel a frame rate."""
+    runs = [study.runs[codec] for codec in study.codecs("fixed-duration")]
+    return draw_heat_map(
+        {
+            f"{run.frame_rate:g} Hz, {run.clip_seconds:g} s, {run.tokens_per_clip} tokens": generator_taps(run)
+            for run in runs
+        }
+    )
+
+
+def dose(study: Study, results: Path) -> Figure:
+    """Quality against tokens a clip, one panel a frame rate; seeds as small marks."""
+    rows = read_rows(results / "probes" / "dose.csv")
+    rates = list(dict.fromkeys(row["frame_rate"] for row in rows if "frame_rate" in row))
+    figure, axes = _panels(len(rates))
+    for axis, rate in zip(axes, rates, strict=False):
+        at = [row for row in rows if row["frame_rate"] == rate]
+        tokens = [row["tokens"] for row in at]
+        axis.vlines(tokens, [row["low"] for row in at], [row["high"] for row in at], color=AS_IT_IS[0], lw=0.8)
+        axis.plot(tokens, [row["value"] for row in at], color=AS_IT_IS[0], marker="o", ms=4, lw=1, label="as it is")
+        for key, (colour, marker), label in (
+            ("zero-uncovered", REPAIRED, "uncovered taps zeroed"),
+            ("overlapping-chunks", CHUNKED, "overlapping chunks"),
+        ):
+            known = [(row["tokens"], row[key]) for row in at if row.get(key) is not None]
+            if known:
+                axis.plot(
+                    *zip(*known, strict=True), color=colour, marker=marker, mfc="none", ms=4, ls="none", label=label
+                )
+        for row in at:
+            seeds = [float(value) for value in str(row["by_seed"]).split()]
+            axis.plot([row["tokens"]] * len(seeds), seeds, "_", color=AS_IT_IS[0], ms=6)
+        axis.set_xscale("log")
+        axis.set_xticks(tokens, [f"{n:g}" for n in tokens])
+        axis.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
+        axis.set_title(f"{rate:g} Hz", loc="left", fontsize=7)
+        axis.set_xlabel("Tokens a training clip")
+        axis.set_ylabel("STOI")
+        axis.legend(frameon=False, fontsize=6)
+    return figure
+
+
+def audio(study: Study, results: Path) -> Figure:
+    """The effects of more tokens and more audio with their intervals."""
+    rows = [row for row in read_rows(results / "probes" / "audio.csv") if "effect" in row]
+    figure, (axis,) = _panels(1)
+    labels = [f"{row['frame_rate']:g} Hz: {row['effect']}" for row in rows]
+    _intervals(axis, rows, labels, "difference")
+    axis.set_xlabel("Difference in STOI")
+    return figure
+
+
+def repair(study: Study, results: Path) -> Figure:
+    """What each edit of each model changes."""
+    rows = [row for row in read_rows(results / "probes" / "repair.csv") if "variant" in row]
+    figure, (axis,) = _panels(1, height=max(1.2, 0.16 * len(rows)))
+    _intervals(axis, rows, [f"{row['codec']}: {row['variant']}" for row in rows], "difference")
+    axis.set_xlabel("Difference in STOI to the model as it is")
+    return figure
+
+
+def load(study: Study, results: Path) -> Figure:
+    """Slopes on phonemic load within and across frame rates."""
+    rows = [row for row in read_rows(results / "probes" / "load.csv") if "metric" in row]
+    figure, (axis,) = _panels(1)
+    both = [
+        {
+            "value": row[part],
+            "low": row[f"{part}_low"],
+            "high": row[f"{part}_high"],
+            "label": f"{row['group']}, {row['metric']}: {part}",
+        }
+        for row in rows
+        for part in ("within", "across")
+        if row[part] is not None
+    ]
+    _intervals(axis, both, [row["label"] for row in both], "value")
+    axis.set_xlabel("Change of the metric a phoneme a frame")
+    return figure
+
+
+def drift(study: Study, results: Path) -> Figure:
+    """The decoder's first convolution: norm of each tap, and rank correlation with its initial weights."""
+    rows = [row for row in read_rows(results / "probes" / "drift.csv") if row["layer"] == "decoder.model.0"]
+    figure, axes = _panels(2)
+    for number, codec in enumerate(dict.fromkeys(row["codec"] for row in rows)):
+        at = [row for row in rows if row["codec"] == codec]
+        style = {"color": COLOURS[number % len(COLOURS)], "marker": "osD^v<>x"[number % 8], "ms": 3, "lw": 0.8}
+        for axis, key in zip(axes, ("trained_norm", "rank_correlation"), strict=True):
+            axis.plot([row["tap"] for row in at], [row[key] for row in at], label=codec, **style)
+    for axis, label in zip(axes, ("Norm after training", "Rank correlation with the initial weights"), strict=True):
+        axis.set_xlabel("Tap of the decoder's first convolution")
+        axis.set_ylabel(label)
+    axes[0].legend(frameon=False, fontsize=5)
+    return figure
+
+
+def positions(study: Study, results: Path) -> Figure:
+    """Error by distance from the utterance's edge and from a token boundary, models with uncovered taps."""
+    rows = read_rows(results / "probes" / "positions.csv")
+    figure, axes = _panels(2)
+    drawn = [row for row in rows if row["variant"] == "zero-uncovered"]
+    codecs = list(dict.fromkeys(row["codec"] for row in drawn))
+    for axis, kind in zip(axes, ("utterance_edge", "token_boundary"), strict=True):
+        for number, codec in enumerate(codecs):
+            for variant, line in (("whole", "-"), ("zero-uncovered", ":"), ("overlapping-chunks", "--")):
+                at = [r for r in rows if (r["codec"], r["variant"], r["distance"]) == (codec, variant, kind)]
+                colour = COLOURS[number % len(COLOURS)]
+                style = {"ls": line, "color": colour, "lw": 1, "label": f"{codec}, {variant}"}
+                axis.plot([r["bin"] for r in at], [r["value"] for r in at], **style)
+        axis.set_xlabel(f"{kind.replace('_', ' ').capitalize()}: distance bin")
+        axis.set_ylabel("Log-mel error (dB)")
+    if codecs:
+        axes[0].legend(frameon=False, fontsize=5)
+    return figure
+
+
+def _intervals(axis, rows: list[Row], labels: list[str], key: str) -> None:
+    places = np.arange(len(rows))
+    axis.hlines(places, [row["low"] for row in rows], [row["high"] for row in rows], color=AS_IT_IS[0], lw=1)
+    axis.plot([row[key] for row in rows], places, "o", color=AS_IT_IS[0], ms=3)
+    axis.axvline(0, color="black", lw=0.6)
+    axis.set_yticks(places, labels, fontsize=5.5)
+    axis.invert_yaxis()
+
+
+def _panels(number: int, height: float = 2.4):
+    """A row of panels, one column (3.5 in) or two wide."""
+    figure, axes = plt.subplots(1, max(1, number), figsize=(3.5 * min(2, max(1, number)), height), layout="constrained")
+    return figure, np.atleast_1d(axes)
+
+
+FIGURES: dict[str, Callable[[Study, Path], Figure]] = {
+    "coverage": coverage,
+    "repair": repair,
+    "drift": drift,
+    "positions": positions,
+    "dose": dose,
+    "audio": audio,
+    "load": load,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--figure", required=True, choices=FIGURES)
+    parser.add_argument("--study", required=True, help="the merged configuration, JSON")
+    parser.add_argument("--results", required=True, type=Path, help="results/<study>")
+    parser.add_argument("--output", required=True, type=Path, help="without suffix; .pdf, .png and .svg are written")
+    args = parser.parse_args()
+    with plt.rc_context(STYLE):
+        save(FIGURES[args.figure](load_study(json.loads(args.study)), args.results), args.output)
+    print(f"{args.output}: pdf, png, svg", flush=True)
+
+
+if __name__ == "__main__":
+    exit_cleanly(main)

@@ -1,0 +1,167 @@
+"""The probes' tables: what each answer's columns are called, and how they are rounded."""
+
+import argparse
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from codec_cliff.config import Study, load_study
+from codec_cliff.errors import exit_cleanly
+from codec_cliff.report.layout import Cell, Line, Table, interval, number, plain, write_table
+from codec_cliff.report.results import Row, read_rows
+
+
+@dataclass(frozen=True)
+class Column:
+    """A heading, the record's key, and digits: None prints as it is; with `brackets`, its interval's keys beside it."""
+
+    heading: str
+    key: str
+    digits: int | None = None
+    sign: bool = False
+    brackets: tuple[str, str] | None = None
+
+    def cell(self, row: Row) -> Cell:
+        value = row.get(self.key)
+        if self.digits is None or value is None or isinstance(value, str):
+            return plain(value)
+        low, high = (row.get(key) for key in self.brackets or ("", ""))
+        return Cell(number(value, self.digits, self.sign), interval(low, high, self.digits, self.sign))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One table: its title, columns and notes; `shown` picks the rows that the Markdown and LaTeX faces hold (CSV has all)."""
+
+    title: str
+    columns: tuple[Column, ...]
+    notes: tuple[str, ...]
+    shown: Callable[[Row], bool] = lambda row: True
+
+
+LOW_HIGH = ("low", "high")
+MODEL = (Column("Model", "codec"), Column("Tokens", "tokens"))
+DIFFERENCE = Column("Difference", "difference", 4, True, LOW_HIGH)
+PAIRED = "Paired by utterance, one training: the interval is over the test speakers (utterances where there are fewer than ten)."
+BOTH = "Intervals hold both sources of scatter: test speakers (bootstrap) and training seeds (Student's t, pooled over arms)."
+
+LAYOUTS = {
+    "repair": Layout(
+        "Probe: the uncovered taps of finished models, zeroed, and the controls",
+        (*MODEL, Column("Edit", "variant"), Column("STOI", "value", 3), DIFFERENCE),
+        (
+            PAIRED,
+            "zero-covered: as many covered taps of the same layers, those that training reaches least.",
+            "randomise-uncovered: drawn anew at the same norms.",
+        ),
+    ),
+    "drift": Layout(
+        "Probe: what training did to each tap",
+        (
+            Column("Model", "codec"),
+            Column("Layer", "layer"),
+            Column("Tap", "tap"),
+            Column("Positions in a clip", "positions_per_clip"),
+            Column("Initial norm", "initial_norm", 2),
+            Column("Trained norm", "trained_norm", 2),
+            Column("Cosine", "cosine", 3),
+            Column("Rank correlation", "rank_correlation", 4),
+        ),
+        (
+            "Effective weights; cosine and rank correlation with the initial weights, means over channels.",
+            "A rank correlation of 1: Adam moved all elements of a channel alike, and nothing was learnt from data.",
+        ),
+        lambda row: row["layer"] == "decoder.model.0",
+    ),
+    "chunks": Layout(
+        "Probe: decoding in chunks of the training length",
+        (*MODEL, Column("Decoding", "variant"), Column("STOI", "value", 3), DIFFERENCE),
+        (PAIRED, "Overlapping chunks start every third of their length; the middle of each is kept."),
+    ),
+    "positions": Layout(
+        "Probe: error by distance from a token boundary, an utterance's edge and a chunk's border",
+        (
+            *MODEL,
+            Column("Decoding", "variant"),
+            Column("Distance from", "distance"),
+            Column("Bin", "bin"),
+            Column("Log-mel error (dB)", "value", 2, False, LOW_HIGH),
+        ),
+        ("Bins: eighths of half a token from a token boundary, half tokens from the rest; the last one is open.",),
+        lambda row: row["distance"] == "utterance_edge" and row["variant"] in ("whole", "zero-uncovered"),
+    ),
+    "dose": Layout(
+        "Probe: dose-response, tokens a clip at equal audio and equal steps",
+        (
+            Column("Hz", "frame_rate"),
+            Column("Tokens", "tokens"),
+            Column("Audio a step (s)", "audio_per_step"),
+            Column("Uncovered taps", "uncovered_taps"),
+            Column("Seeds", "seeds"),
+            Column("STOI", "value", 3, False, LOW_HIGH),
+            Column("By seed", "by_seed"),
+            Column("Taps zeroed", "zero-uncovered", 3),
+            Column("In overlapping chunks", "overlapping-chunks", 3),
+            Column("Collapsed", "collapsed"),
+        ),
+        (BOTH,),
+    ),
+    "audio": Layout(
+        "Probe: tokens a clip against audio a step",
+        (
+            Column("Hz", "frame_rate"),
+            Column("Few", "few"),
+            Column("Many", "many"),
+            Column("Effect of more", "effect"),
+            Column("Difference in STOI", "difference", 3, True, LOW_HIGH),
+        ),
+        (BOTH,),
+    ),
+    "load": Layout(
+        "Probe: phonemic load, a regression within and across frame rates",
+        (
+            Column("Models", "group"),
+            Column("Metric", "metric"),
+            Column("Hz", "rates"),
+            Column("Speakers", "speakers"),
+            Column("Slope within", "within", 3, True, ("within_low", "within_high")),
+            Column("Slope across", "across", 3, True, ("across_low", "across_high")),
+            Column("Share of the loss predicted", "share", 2, False, ("share_low", "share_high")),
+        ),
+        (
+            "Slope: change of the metric a phoneme that overlaps a frame; least squares, errors clustered by speaker.",
+            "Share: the slope within rates times the difference in load, over the difference seen; bootstrap over speakers.",
+        ),
+    ),
+    "verdicts": Layout(
+        "Probes: the questions and what these models say",
+        (Column("Question", "question"), Column("Verdict", "verdict"), Column("Evidence", "evidence")),
+        ("Computed from the tables; a verdict holds for these models at this scale, and no further.",),
+    ),
+}
+
+
+def probe_table(name: str, study: Study, results: Path) -> Table:
+    """One probe's table of results/<study>/probes/<name>.csv."""
+    layout = LAYOUTS[name]
+    records = read_rows(results / "probes" / f"{name}.csv")
+    lines = [Line([column.cell(row) for column in layout.columns]) for row in records if layout.shown(row)]
+    notes = [*layout.notes, f"{study.training.steps} training steps; study: {study.study}."]
+    return Table(f"probe_{name}", layout.title, records, [column.heading for column in layout.columns], lines, notes)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--table", required=True, choices=LAYOUTS)
+    parser.add_argument("--study", required=True, help="the merged configuration, JSON")
+    parser.add_argument("--results", required=True, type=Path, help="results/<study>")
+    parser.add_argument("--output", required=True, type=Path, help="without suffix; .csv, .md and .tex are written")
+    args = parser.parse_args()
+    table = probe_table(args.table, load_study(json.loads(args.study)), args.results)
+    write_table(table, args.output)
+    print(f"{args.output}: {len(table.records)} rows", flush=True)
+
+
+if __name__ == "__main__":
+    exit_cleanly(main)
