@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -46,7 +47,7 @@ def judge(quantity: Quantity, holds: Sequence[float | None]) -> str:
     if quantity.value is None:
         return NOT_TESTED
     least, most = (
-        bound if bound is not None else open_side for bound, open_side in zip(holds, (-1e9, 1e9), strict=True)
+        bound if bound is not None else open_side for bound, open_side in zip(holds, (-math.inf, math.inf), strict=True)
     )
     if least <= quantity.low and quantity.high <= most:
         return REPRODUCED

@@ -36,7 +36,8 @@ def follow(name: str, folder: Path) -> None:
         elif block.language == "sh":
             commands = [line for line in block.text.splitlines() if not line.startswith("#")]
             for command in commands:
-                run(f"{command} -n" if block.text.startswith(PLANNED) else command, folder)
+                planned = block.text.startswith(PLANNED)
+                run(command.replace("snakemake ", "snakemake -n ", 1) if planned else command, folder)
 
 
 def place(block: Block, folder: Path) -> None:

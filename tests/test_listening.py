@@ -7,10 +7,12 @@ import pytest
 import soundfile
 from PIL import Image
 
+from codec_cliff.config import load_study
 from codec_cliff.corpus.manifest import Utterance, write_manifest
 from codec_cliff.errors import CorpusError
 from codec_cliff.listening import envelope, opus, pick, write
-from codec_cliff.report.clips import marked, outline
+from codec_cliff.report.clips import codec_name, group, marked, outline
+from tests.report_fixtures import demo_config
 
 
 def utterance(name, seconds=3.0):
@@ -100,3 +102,19 @@ def test_without_words_there_is_nothing_to_rank(results):
     table.write_text(table.read_text().replace(",4,", ",0,"))
     with pytest.raises(CorpusError, match="no utterance with words"):
         write(results, results / "listening", ["original"], ["mimi_8"])
+
+
+@pytest.mark.parametrize(
+    ("codec", "name", "heading"),
+    [
+        ("original", "Original recordings", "Original"),
+        ("50hz", "50 Hz, both protocols", "Both protocols"),
+        ("6.25hz-fixed-duration", "6.25 Hz, fixed duration", "Fixed duration"),
+        ("6.25hz-fixed-duration-repaired", "6.25 Hz, fixed duration, repaired", "Repaired"),
+        ("mimi_8", "Mimi (8 codebooks)", "Published codecs"),
+        ("opus_12", "Opus, 12 kbps", "Published codecs"),
+    ],
+)
+def test_codecs_are_named_and_grouped_as_a_reader_knows_them(codec, name, heading):
+    study = load_study(demo_config())
+    assert (codec_name(study, codec), group(study, codec)) == (name, heading)

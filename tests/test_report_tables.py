@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from codec_cliff.errors import UserError
-from codec_cliff.report.layout import Cell, Line, Table, escape, latex, markdown, number, write_table
+from codec_cliff.report.layout import Cell, Line, Table, escape, latex, markdown, number, read_markdown, write_table
 from codec_cliff.report.results import Results
 from codec_cliff.report.tables import TABLES
 from tests.report_fixtures import CONTROL, built, demo_config, paper_config
@@ -42,6 +42,17 @@ def test_no_table_has_a_nan_and_every_face_has_every_row(demo, tmp_path, name):
     shown = (tmp_path / f"{name}.md").read_text()
     assert "nan" not in shown.lower()
     assert sum(line.startswith("| ") for line in shown.splitlines()) == len(table.lines) + 2
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_markdown_reads_back_as_it_was_shown(demo, tmp_path, name):
+    table = TABLES[name](*demo)
+    write_table(table, tmp_path / name)
+    read = read_markdown(tmp_path / f"{name}.md")
+    assert (read.name, read.title, read.header, read.notes) == (table.name, table.title, table.header, table.notes)
+    assert [[cell.text for cell in line.cells] for line in read.lines] == [
+        [cell.text for cell in line.cells] for line in table.lines
+    ]
 
 
 def test_table1_columns_and_rows(demo):
