@@ -16,6 +16,7 @@ from codec_cliff.device import choose_device
 from codec_cliff.errors import exit_cleanly
 from codec_cliff.files import write_csv
 from codec_cliff.metrics.__main__ import checked, construct
+from codec_cliff.metrics.scorer import referenced
 from codec_cliff.metrics.waveform import resample
 from codec_cliff.models.dac import TrainedCodec, build_generator, load_generator
 from codec_cliff.probes import chunks
@@ -92,8 +93,10 @@ def _score(scorers: Sequence[object], utterance, reference: np.ndarray, degraded
     found = {}
     for scorer in scorers:
         rate = scorer.sample_rate or utterance.sample_rate
-        pair = (resample(audio, utterance.sample_rate, rate) for audio in (reference, degraded))
-        found |= checked(scorer.score(utterance, *pair), utterance.utterance_id)
+        original, decoded = (resample(audio, utterance.sample_rate, rate) for audio in (reference, degraded))
+        found |= checked(
+            scorer.score(utterance, referenced(scorer, utterance, original), decoded), utterance.utterance_id
+        )
     return found
 
 
