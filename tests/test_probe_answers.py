@@ -170,8 +170,9 @@ def test_the_square_finds_the_factor(tokens, audio, verdict):
     ("repaired", "control", "verdict"),
     [
         (0.02, -0.02, "yes, in every model"),
+        (0.02, 0.01, "yes, in every model"),
         (-0.02, -0.02, "no, zeroing harms every model"),
-        (0.02, 0.02, "not settled at this scale: zeroing as many covered taps helps too"),
+        (0.02, 0.02, "not settled at this scale: zeroing covered taps helps as much"),
         (0.0, 0.0, "not settled at this scale"),
     ],
 )
@@ -273,6 +274,13 @@ def test_every_question_gets_a_table_a_figure_and_a_verdict(tmp_path):
         assert not missing, (name, missing)
     for name, draw in FIGURES.items():
         assert draw(study, tmp_path).axes, name
+
+
+def test_what_was_not_trained_is_not_settled():
+    study = study_of({"frame_rate": 6.25, "tokens": [3, 4], "seeds": [0]})
+    (verdict,) = matched_audio.answer(arms(study.probe_runs), scores_of(dict.fromkeys(study.probe_runs, 0.6))).verdicts
+    assert verdict.verdict == "not settled at this scale"
+    assert "no square" in verdict.evidence
 
 
 def test_drift_that_overlaps_is_no_evidence():

@@ -80,11 +80,17 @@ def _repair_verdict(rate: float, arms: Sequence[Arm], scores: Scores) -> Verdict
     evidence = (
         f"{scores.metric.upper()} minus the model as it is. " + "; ".join(map(_sentence, found, found.values())) + "."
     )
-    agreed = {name: _agreed(differences) for name, differences in found.items()}
-    words = {"+": "yes, in every model", "-": "no, zeroing harms every model", "0": "not settled at this scale"}
-    verdict = words.get(agreed["zero-uncovered"], "not settled at this scale: the models disagree")
-    if agreed["zero-uncovered"] == "+" and agreed["zero-covered"] == "+":
-        verdict = "not settled at this scale: zeroing as many covered taps helps too"
+    beyond = {
+        codec: scores.estimate(scores.mean(codec, "zero-uncovered") - scores.mean(codec, "zero-covered"))
+        for codec in found["zero-uncovered"]
+    }
+    evidence += f" {_sentence('zero-uncovered minus zero-covered', beyond)}."
+    agreed = _agreed(found["zero-uncovered"])
+    words = {"-": "no, zeroing harms every model", "0": "not settled at this scale"}
+    verdict = words.get(agreed, "not settled at this scale: the models disagree")
+    if agreed == "+":
+        more = _agreed(beyond) == "+"
+        verdict = "yes, in every model" if more else "not settled at this scale: zeroing covered taps helps as much"
     return Verdict(question, verdict, evidence)
 
 

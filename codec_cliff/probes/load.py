@@ -134,7 +134,18 @@ def answer(study: Study, results: Path, rows: pd.DataFrame, runs: Mapping[str, R
             records.append(record)
             if found.share:
                 verdicts.append(_verdict(name, metric, rates, found, table["speaker"].nunique()))
-    return Answer(records, verdicts)
+    return Answer(records, verdicts or [_unasked(records)])
+
+
+def _unasked(records: Sequence[Mapping[str, object]]) -> Verdict:
+    slopes_within = "; ".join(
+        f"{row['group']}, {row['metric']} {signed(Estimate(row['within'], row['within_low'], row['within_high'], 'speaker'))}"
+        for row in records
+    )
+    evidence = (
+        f"No models of two frame rates differ in that alone. Slope a phoneme a frame within one rate: {slopes_within}."
+    )
+    return Verdict("Does phonemic load explain what lower frame rates lose?", "not settled at this scale", evidence)
 
 
 def _verdict(name: str, metric: str, rates: Sequence[float], found: Slope, speakers: int) -> Verdict:

@@ -49,7 +49,15 @@ def answer(found: Sequence[Arm], scores: Scores) -> Answer:
                 corners | {"effect": name, "difference": estimate.value, "low": estimate.low, "high": estimate.high}
             )
         verdicts.append(_verdict(square, effects, scores, spread))
-    return Answer(rows, verdicts)
+    return Answer(rows, verdicts or [_unasked(found)])
+
+
+def _unasked(found: Sequence[Arm]) -> Verdict:
+    measured = "; ".join(f"{arm.frame_rate:g} Hz, {arm.name}" for arm in found)
+    evidence = (
+        f"There is no square of few and many tokens at little and much audio among the measured arms: {measured}."
+    )
+    return Verdict("Is it tokens a clip or audio a step?", "not settled at this scale", evidence)
 
 
 def _effects(means: np.ndarray, scores: Scores) -> dict[str, Estimate]:

@@ -39,14 +39,14 @@ def positions(rows: pd.DataFrame, runs: Mapping[str, Run], found: Sequence[Arm],
 
 
 def _edge_verdict(rate: float, rows: pd.DataFrame, found: Sequence[Arm], by: Resampling) -> Verdict:
-    """What zeroing changes near an edge, where an outer tap meets padding on one side at least, and further in."""
+    """What zeroing changes further in, where the outer taps of both sides meet tokens, and near an edge, where one side's do."""
     damaged = [codec for arm in found if arm.frame_rate == rate and arm.uncovered for codec in arm.codecs]
     changes = {codec: {place: _change(rows, codec, place, by) for place in (False, True)} for codec in damaged}
     evidence = "Error of the repaired minus that of the untouched model, dB: " + "; ".join(
         f"{codec} {signed(change[False])} within three tokens of an edge, {signed(change[True])} further in"
         for codec, change in changes.items()
     )
-    question = f"Do the uncovered taps at {rate:g} Hz err where they meet tokens, away from the edges?"
+    question = f"Does zeroing the uncovered taps at {rate:g} Hz lower the error inside utterances, where all of them meet tokens?"
     signs = {sign(change[True]) for change in changes.values()}
     words = {
         "-": "yes: zeroing them lowers the error there, in every model",

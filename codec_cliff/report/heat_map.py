@@ -48,6 +48,7 @@ def _panel(axis: Axes, layers: Sequence[LayerTaps]) -> None:
         axis.plot(layer.uncovered, [row] * len(layer.uncovered), "x", color="red", ms=4)
     axis.imshow(shares, aspect="auto", vmin=0, vmax=1, cmap="viridis")
     axis.set_yticks(range(len(layers)), [layer.layer for layer in layers], fontsize=5)
+    axis.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
     axis.tick_params(axis="x", labelsize=6)
     axis.set_xlabel("tap", fontsize=6)
 

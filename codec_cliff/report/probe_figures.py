@@ -115,7 +115,7 @@ def drift(study: Study, results: Path) -> Figure:
         style = {"color": COLOURS[number % len(COLOURS)], "marker": "osD^v<>x"[number % 8], "ms": 3, "lw": 0.8}
         for axis, key in zip(axes, ("trained_norm", "rank_correlation"), strict=True):
             axis.plot([row["tap"] for row in at], [row[key] for row in at], label=codec, **style)
-    for axis, label in zip(axes, ("Norm after training", "Rank correlation with the initial weights"), strict=True):
+    for axis, label in zip(axes, ("Norm after training", "Rank correlation with the draw"), strict=True):
         axis.set_xlabel("Tap of the decoder's first convolution")
         axis.set_ylabel(label)
     axes[0].legend(frameon=False, fontsize=5)
