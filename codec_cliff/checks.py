@@ -105,3 +105,17 @@ def check_corpus(study: "Study") -> None:
         raise ConfigError(
             f"corpus.test: {', '.join(sorted(both))} is also in corpus.train; test on speech that was not trained on"
         )
+
+
+def check_gpus(study: "Study") -> None:
+    """Codecs that are given several GPUs exist, and their batches divide evenly."""
+    for codec, gpus in study.gpus.items():
+        if codec not in study.runs:
+            raise ConfigError(
+                f"gpus.{codec}: unknown codec{suggestion(codec, study.runs)}; known: {', '.join(study.runs)}"
+            )
+        clips = study.runs[codec].batch_clips
+        if clips % gpus:
+            raise ConfigError(
+                f"gpus.{codec}: a batch of {clips} clips does not divide among {gpus} GPUs; choose a number that divides {clips}"
+            )
