@@ -1,7 +1,7 @@
 """The C library's allocator, told to keep what the training loop frees.
 
-By default glibc hands every block over 32 MB back to the kernel, which fills it with zeros, page by page, when the next step asks for it
-again: on a CPU a fifth of a step. Kept, the process stays at its peak, which it needs in every step anyway.
+By default glibc hands blocks over 32 MB back to the kernel, which fills them with zeros, page by page, when the next step asks for
+them again. Kept, the process stays at its peak, which it needs in every step anyway.
 """
 
 import ctypes

@@ -8,12 +8,13 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from codec_cliff.config import Run
+from codec_cliff.config import Run, Training
 from codec_cliff.errors import TrainingError
 from codec_cliff.files import atomic_path
 
@@ -27,7 +28,12 @@ FREE_KEYS = ("device", "log_every_steps", "checkpoint_every_seconds", "compile",
 def digest(run: Run) -> str:
     """A hash of everything in a run's configuration that shapes its weights."""
     values = {key: value for key, value in run.to_dict().items() if key != "gpus"}
-    values["training"] = {key: value for key, value in values["training"].items() if key not in FREE_KEYS}
+    younger = {field.name: field.default for field in fields(Training) if field.default is not MISSING}
+    values["training"] = {  # a key younger than a checkpoint, at the value that it had without a name, makes no difference
+        key: value
+        for key, value in values["training"].items()
+        if key not in FREE_KEYS and not (key in younger and value == younger[key])
+    }
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 

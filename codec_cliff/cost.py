@@ -7,7 +7,7 @@ from typing import Any
 
 from codec_cliff.config import Run
 
-# ours: multiplications and additions a second that a training keeps up where none has been measured yet; a guess, for queue limits alone.
+# ours: multiplications and additions a second that a training keeps up where none has been measured: a guess, for queue limits.
 ASSUMED_RATE = {"cuda": 1e13, "cpu": 5e10}
 # In passes of one batch: the discriminators see real and decoded clips twice, and go back through both once with, once without
 # gradients of their weights; a gradient costs as much as the pass.
@@ -102,7 +102,7 @@ def cost_records(runs: Iterable[tuple[Run, Mapping[str, Any]]]) -> list[dict[str
             "audio_seconds_per_second": record["audio_seconds"] / record["seconds"],
             "peak_memory_bytes": record["peak_memory_bytes"],
             "tokens_per_clip": run.tokens_per_clip,
-            "padded_share": record["padded_share"],
+            "padded_share": record.get("padded_share"),
             "short_clips": record.get("short_clips"),
             "flops_per_second": measured_rate(run, record),
         }

@@ -94,7 +94,7 @@ def optimise(networks: Networks, run: Run, audio: torch.Tensor, levels: torch.Te
 def discriminator_gradients(
     networks: Networks, run: Run, audio: torch.Tensor, levels: torch.Tensor, clips: int
 ) -> tuple[Losses, dict[str, torch.Tensor] | None]:
-    """Accumulate the discriminators' gradients; returns their loss and, where the batch is one part, the generator's output, graph kept."""
+    """Accumulate the discriminators' gradients; returns their loss and, where the batch is one part, the generator's output."""
     whole, total = clips >= audio.shape[0], 0.0
     networks.parts["discriminator_optimizer"].zero_grad(set_to_none=True)
     for rows, share, last in portions(audio, clips):
