@@ -3,29 +3,39 @@
 import fcntl
 import hashlib
 import json
+import logging
 import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from codec_cliff.config import Run
+from codec_cliff.config import Run, Training
 from codec_cliff.errors import TrainingError
 from codec_cliff.files import atomic_path
 
+log = logging.getLogger("training")
 NAME = "checkpoint.pt"
 PREVIOUS = "checkpoint.previous.pt"
 # What may differ between the run that wrote a checkpoint and the one that goes on from it: where and how it is watched.
-FREE_KEYS = ("device", "log_every_steps", "checkpoint_every_seconds")
+FREE_KEYS = ("device", "log_every_steps", "checkpoint_every_seconds", "compile", "resident_store", "micro_batch_clips")
 
 
 def digest(run: Run) -> str:
     """A hash of everything in a run's configuration that shapes its weights."""
-    values = run.to_dict()
-    values["training"] = {key: value for key, value in values["training"].items() if key not in FREE_KEYS}
+    values = {key: value for key, value in run.to_dict().items() if key != "gpus"}
+    younger = {field.name: field.default for field in fields(Training) if field.default is not MISSING}
+    values[
+        "training"
+    ] = {  # a key younger than a checkpoint, at the value that it had without a name, makes no difference
+        key: value
+        for key, value in values["training"].items()
+        if key not in FREE_KEYS and not (key in younger and value == younger[key])
+    }
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -47,7 +57,7 @@ def load_checkpoint(folder: Path, run: Run) -> dict[str, Any] | None:
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # a truncated file raises whatever its first broken byte leads to
-            print(f"{path}: unreadable ({type(error).__name__}: {error}); trying the one before", flush=True)
+            log.warning("%s: unreadable (%s: %s); trying the one before", path, type(error).__name__, error)
             continue
         if state.get("digest") != digest(run):
             raise TrainingError(
@@ -68,7 +78,13 @@ def remove_checkpoints(folder: Path) -> None:
 
 @contextmanager
 def run_lock(folder: Path) -> Iterator[None]:
-    """Hold the run folder against a second trainer; the lock goes with the process, however it ends."""
+    """Hold the run folder against a second trainer; the lock goes with the process, however it ends.
+
+    Of the processes that train together under torchrun, the first holds it for all.
+    """
+    if os.environ.get("RANK", "0") != "0":
+        yield
+        return
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "lock", "a+") as file:
         try:

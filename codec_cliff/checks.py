@@ -129,3 +129,17 @@ def check_probes(study: "Study") -> None:
     taken = [name for name in study.protocols if re.fullmatch(r"\d+-tokens(-.*x-audio)?", name)]
     if taken:
         raise ConfigError(f"protocols.{taken[0]}: this name is kept for the probes' clip lengths; choose another one")
+
+
+def check_gpus(study: "Study") -> None:
+    """Codecs that are given several GPUs exist, and their batches divide evenly."""
+    for codec, gpus in study.gpus.items():
+        if codec not in study.runs:
+            raise ConfigError(
+                f"gpus.{codec}: unknown codec{suggestion(codec, study.runs)}; known: {', '.join(study.runs)}"
+            )
+        clips = study.runs[codec].batch_clips
+        if clips % gpus:
+            raise ConfigError(
+                f"gpus.{codec}: a batch of {clips} clips does not divide among {gpus} GPUs; choose a number that divides {clips}"
+            )

@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from functools import cached_property
 from typing import Any
 
-from codec_cliff.checks import check_corpus, check_frame_rates, check_probes, check_protocols, check_tables
+from codec_cliff.checks import check_corpus, check_frame_rates, check_gpus, check_probes, check_protocols, check_tables
 from codec_cliff.errors import ConfigError
 from codec_cliff.schema import validated
 
@@ -97,6 +97,15 @@ class Training:
     device: str
     log_every_steps: int
     checkpoint_every_seconds: float
+    # Keys younger than some run folders: the values here are what a run without the key was trained with.
+    loudness: float | None = None
+    salient_loudness: float | None = None
+    salient_tries: int = 1
+    phase_shift: bool = False
+    precision: str = "float32"
+    compile: str = "off"
+    resident_store: bool = True
+    micro_batch_clips: int | None = None
 
 
 @dataclass(frozen=True)
@@ -138,6 +147,7 @@ class Run:
     discriminator: Discriminator
     losses: Losses
     training: Training
+    gpus: int = 1
 
     @property
     def hop_length(self) -> int:
@@ -188,6 +198,7 @@ class Study:
     discriminator: Discriminator
     losses: Losses
     training: Training
+    gpus: Mapping[str, int]
     alignment: Mapping[str, str]
     transcripts: Mapping[str, str]
     metrics: Mapping[str, str]
@@ -229,6 +240,7 @@ class Study:
             discriminator=self.discriminator,
             losses=self.losses,
             training=self.training,
+            gpus=self.gpus.get(codec, 1),
         )
 
     @cached_property
@@ -319,6 +331,7 @@ def load_study(values: Mapping[str, Any]) -> Study:
     check_tables(study)
     check_corpus(study)
     check_probes(study)
+    check_gpus(study)
     return study
 
 
@@ -332,7 +345,9 @@ def _clip_length(tokens: int, audio: float) -> str:
 
 
 def _build(cls: type, values: Mapping[str, Any]) -> Any:
-    return cls(**{field.name: _frozen(values[field.name]) for field in fields(cls)})
+    """A dataclass from values; a key that is not there takes the field's default, where it has one."""
+    known = [field for field in fields(cls) if field.name in values or field.default is MISSING]
+    return cls(**{field.name: _frozen(values[field.name]) for field in known})
 
 
 def _frozen(value: Any) -> Any:

@@ -21,7 +21,7 @@ class MultiScaleMelLoss(nn.Module):
     def __init__(self, sample_rate: int):
         super().__init__()
         for length, n_mels in zip(WINDOW_LENGTHS, N_MELS, strict=True):
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), torch.device("cpu"):
                 # At a 32-sample window some mel filters hold no bin; DAC's recipe has them all the same.
                 warnings.simplefilter("ignore", UserWarning)
                 bank = torchaudio.functional.melscale_fbanks(

@@ -16,7 +16,13 @@ PACKAGES = ("codec-cliff", "torch", "torchaudio", "descript-audio-codec", "numpy
 
 
 def run_record(
-    run: Run, device: str, seconds: float, warnings: list[str], collapsed: bool, padded_share: float
+    run: Run,
+    device: str,
+    seconds: float,
+    warnings: list[str],
+    collapsed: bool,
+    clip_shares: dict[str, float],
+    micro_batch_clips: int,
 ) -> dict[str, Any]:
     """The contents of run.json (DESIGN: contracts between the rooms)."""
     on_gpu = device.startswith("cuda")
@@ -31,9 +37,12 @@ def run_record(
         "device": torch.cuda.get_device_name(device) if on_gpu else f"CPU ({platform.machine()})",
         "seconds": seconds,
         "audio_seconds": run.training.steps * run.batch_clips * run.clip_seconds,
-        "padded_share": padded_share,
+        **clip_shares,
+        "tokens_per_clip": run.tokens_per_clip,
+        "micro_batch_clips": micro_batch_clips,
+        "gpus": run.gpus if on_gpu else 0,
         "peak_memory_bytes": peak_memory_bytes(device),
-        "gpu_hours": seconds / 3600 if on_gpu else 0.0,
+        "gpu_hours": run.gpus * seconds / 3600 if on_gpu else 0.0,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "collapsed": collapsed,
         "warnings": warnings,

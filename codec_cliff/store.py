@@ -127,8 +127,8 @@ class Crop:
     length: int
 
 
-def crop(store: AudioStore, seed: int, clip_number: int, clip_samples: int) -> Crop:
-    """The `clip_number`-th training clip: a pure function of its arguments.
+def crop(store: AudioStore, seed: int, clip_number: int, clip_samples: int, attempt: int = 0) -> Crop:
+    """The `clip_number`-th training clip: a pure function of its arguments; a later attempt lies elsewhere in its utterance.
 
     Every utterance is drawn once an epoch, in an order that depends on the seed and the epoch alone, and the position
     within it is a fraction that depends on the seed and the clip number alone. So every frame rate and protocol hears
@@ -136,7 +136,7 @@ def crop(store: AudioStore, seed: int, clip_number: int, clip_samples: int) -> C
     """
     epoch, position = divmod(clip_number, len(store.utterances))
     index = int(_epoch_order(seed, epoch, len(store.utterances))[position])
-    fraction = np.random.default_rng([seed, 1, clip_number]).random()
+    fraction = np.random.default_rng([seed, 1, clip_number]).random(attempt + 1)[attempt]
     n_samples = store.utterances[index].n_samples
     start = int(fraction * (max(n_samples - clip_samples, 0) + 1))
     return Crop(index, start, min(clip_samples, n_samples))
@@ -153,13 +153,10 @@ def _epoch_order(seed: int, epoch: int, n_utterances: int) -> np.ndarray:
     return _ORDERS[key]
 
 
-def batch(
-    store: AudioStore, seed: int, step: int, batch_clips: int, clip_samples: int
-) -> tuple[np.ndarray, list[Crop]]:
-    """The clips of a training step: float32 (B, clip_samples) in [-1, 1), and where each one lies."""
-    crops = [crop(store, seed, step * batch_clips + number, clip_samples) for number in range(batch_clips)]
-    audio = np.zeros((batch_clips, clip_samples), dtype=np.float32)
+def cut(store: AudioStore, crops: list[Crop], clip_samples: int) -> np.ndarray:
+    """Crops as float32 (B, clip_samples) in [-1, 1), zero-padded on the right."""
+    audio = np.zeros((len(crops), clip_samples), dtype=np.float32)
     for row, clip in zip(audio, crops, strict=True):
         start = store.offsets[clip.index] + clip.start
         row[: clip.length] = store.samples[start : start + clip.length]
-    return audio / INT16_SCALE, crops
+    return audio / np.float32(INT16_SCALE)

@@ -4,24 +4,38 @@ import argparse
 import json
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from torch import nn
 from tqdm import tqdm
 
+from codec_cliff.allocator import keep_freed_memory
 from codec_cliff.checkpoint import load_checkpoint, remove_checkpoints, run_lock, save_checkpoint
+from codec_cliff.clips import ClipSource, step_clips
 from codec_cliff.config import Run
 from codec_cliff.device import choose_device
 from codec_cliff.errors import TrainingError, exit_cleanly
 from codec_cliff.files import atomic_path
-from codec_cliff.losses import MultiScaleMelLoss, discriminator_loss, generator_losses
-from codec_cliff.models.dac import build_discriminator, build_generator
+from codec_cliff.memory import MicroBatch, choose_micro_batch, store_fits
+from codec_cliff.models.quantizer import draw_levels
+from codec_cliff.parallel import Team, team
 from codec_cliff.probes import coverage
 from codec_cliff.provenance import run_record
-from codec_cliff.store import AudioStore, batch, open_store
-from codec_cliff.training_log import configure_logging, describe, log, open_table, progress, write_row
+from codec_cliff.step import build_networks, optimise
+from codec_cliff.store import AudioStore, open_store
+from codec_cliff.training_log import (
+    ClipTally,
+    CodesInUse,
+    configure_logging,
+    describe,
+    log,
+    open_table,
+    progress,
+    write_bad_step,
+    write_row,
+)
 
 COLLAPSED = 0.1  # below this share of the codes that could be in use, a run is warned of as collapsed
 MIN_FRAMES_TO_JUDGE = 100
@@ -46,148 +60,113 @@ class Stop:
         return "the soft deadline" if self.deadline is not None and time.monotonic() > self.deadline else None
 
 
-class CodesInUse:
-    """Which codes of each level occurred since the last log line; `share` is a mean over levels."""
-
-    def __init__(self, run: Run):
-        self.seen = torch.zeros(run.model.n_codebooks, run.model.codebook_size, dtype=torch.bool)
-        self.frames = 0
-
-    def add(self, codes: torch.Tensor) -> None:
-        """Codes (B, n_codebooks, N) of a step."""
-        flat = codes.detach().transpose(0, 1).flatten(1)  # (n_codebooks, B * N)
-        self.seen = self.seen.to(codes.device).scatter(1, flat, True)
-        self.frames += flat.shape[1]
-
-    @property
-    def share(self) -> float:
-        """Codes in use over codes that could be, at most 1."""
-        return self.seen.sum(1).float().mean().item() / min(self.seen.shape[1], self.frames)
-
-    def reset(self) -> None:
-        self.seen = torch.zeros_like(self.seen)
-        self.frames = 0
-
-
-def optimizer(module: nn.Module, run: Run) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
-    """AdamW with a per-step exponential decay, after a linear warm-up where one is configured."""
-    training = run.training
-    adamw = torch.optim.AdamW(
-        module.parameters(),
-        lr=training.learning_rate,
-        betas=tuple(training.betas),
-        weight_decay=training.weight_decay,
-        fused=True,  # one pass over memory, on CPU and GPU alike
-    )
-
-    def factor(step: int) -> float:
-        return training.learning_rate_decay**step * min(1.0, (step + 1) / max(1, training.warmup_steps))
-
-    return adamw, torch.optim.lr_scheduler.LambdaLR(adamw, factor)
+def set_arithmetic(run: Run, device: str, threads: int) -> None:
+    """How the process computes: threads, what the GPU may round, and memory that is kept."""
+    torch.set_num_threads(threads)
+    if device.startswith("cuda"):
+        torch.backends.cudnn.benchmark = True  # every step has the same shapes
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = run.training.precision == "tf32"
+    else:
+        keep_freed_memory()
 
 
 def train(run: Run, store: AudioStore, folder: Path, stop: Stop, threads: int = 1) -> None:
     """Train `run` in `folder` until its last step, or until `stop` asks for an end; a found checkpoint is continued.
 
-    Leaves config.json, train.csv, model.safetensors and run.json. Raises TrainingError on a loss that is not finite; the last
-    good checkpoint stays.
+    Leaves config.json, train.csv, model.safetensors and run.json. Raises TrainingError on a loss or gradient that is not finite;
+    the last good checkpoint stays. Under torchrun, every process calls this, and the first one writes.
     """
-    torch.set_num_threads(threads)
-    device = choose_device(run.training.device)
-    with atomic_path(folder / "config.json") as temporary:
-        temporary.write_text(json.dumps(run.to_dict(), indent=1))
+    with team(choose_device(run.training.device)) as (members, device):
+        _train(run, store, folder, stop, threads, members, device)
+
+
+def _train(run: Run, store: AudioStore, folder: Path, stop: Stop, threads: int, members: Team, device: str) -> None:
+    set_arithmetic(run, device, threads)
+    if members.writes:
+        with atomic_path(folder / "config.json") as temporary:
+            temporary.write_text(json.dumps(run.to_dict(), indent=1))
 
     torch.manual_seed(run.seed)
-    generator = build_generator(run).to(device)
-    adversarial = run.discriminator.enabled
-    discriminator = build_discriminator(run).to(device) if adversarial else nn.Identity()
-    mel_loss = MultiScaleMelLoss(run.sample_rate).to(device)
-    parts = {"generator": generator}
-    parts["generator_optimizer"], parts["generator_schedule"] = optimizer(generator, run)
-    if adversarial:
-        parts["discriminator"] = discriminator
-        parts["discriminator_optimizer"], parts["discriminator_schedule"] = optimizer(discriminator, run)
-
-    first_step, seconds_before, codes_in_use, warnings = 0, 0.0, CodesInUse(run), []
+    networks = build_networks(run, device, members.wrap)
+    parts, rows = networks.parts, members.rows(run.batch_clips)
+    first_step, seconds_before, codes_in_use, warnings, clips_at_once = 0, 0.0, CodesInUse(run), [], None
     state = load_checkpoint(folder, run)
     if state:
         for name, part in parts.items():
             part.load_state_dict(state[name])
         first_step, seconds_before, warnings = state["step"], state["seconds"], state["warnings"]
         codes_in_use.seen, codes_in_use.frames = state["codes_seen"], state["code_frames"]
+        clips_at_once = state.get("micro_batch_clips")  # another number would round otherwise
         log.info("%s: going on from the checkpoint at step %d", run.codec, first_step)
-    table = open_table(folder / "train.csv", first_step)
-    log.info("%s", describe(run, generator, device, store))
+    table = open_table(folder / "train.csv", first_step) if members.writes else None
+    log.info("%s", describe(run, parts["generator"], device, store))
     if untrained := coverage.warning(run):
         log.warning("%s: %s", run.codec, untrained)
+    micro = MicroBatch(clips_at_once or choose_micro_batch(run, device, rows.stop - rows.start), run.codec)
+    source = ClipSource(store, run, device, store_fits(run, store, device, micro.clips))
+    tally = ClipTally(run, state["clip_tally"] if state and "clip_tally" in state else None)
 
     start = saved = shown = time.monotonic()
-    padded_samples, finite = 0, torch.ones((), dtype=torch.bool, device=device)
+    bad_step = torch.full(
+        (), -1, dtype=torch.int64, device=device
+    )  # read at log steps alone: a look would wait for the GPU
 
     def seconds() -> float:
         return seconds_before + time.monotonic() - start
 
-    def check_finite(step: int) -> None:
-        if not finite.item():
-            raise TrainingError(
-                f"{run.codec}: loss or gradient is not finite by step {step}; the last good checkpoint is kept"
-            )
+    def check_finite() -> None:
+        step = int(members.largest(bad_step).item())
+        if step < 0:
+            return
+        path = write_bad_step(folder, run, store, step) if members.writes else folder
+        raise TrainingError(
+            f"{run.codec}: loss or gradient is not finite by step {step + 1}, whose clips {path} lists; "
+            "the last good checkpoint is kept"
+        )
 
     def checkpoint(step: int) -> None:
-        check_finite(step)
-        states = {name: part.state_dict() for name, part in parts.items()}
-        tracker = {"codes_seen": codes_in_use.seen.cpu(), "code_frames": codes_in_use.frames}
-        save_checkpoint(folder, run, {"step": step, "seconds": seconds(), "warnings": warnings, **tracker, **states})
+        check_finite()
+        codes_in_use.seen = members.largest(codes_in_use.seen.to(torch.uint8)).bool()
+        if members.writes:
+            states = {name: part.state_dict() for name, part in parts.items()}
+            tracker = {"codes_seen": codes_in_use.seen.cpu(), "code_frames": codes_in_use.frames}
+            tracker |= {"micro_batch_clips": micro.clips, "clip_tally": tally.state()}
+            save_checkpoint(
+                folder, run, {"step": step, "seconds": seconds(), "warnings": warnings, **tracker, **states}
+            )
 
+    steps = range(first_step, run.training.steps)
+    ahead = ThreadPoolExecutor(1)  # the next step's clips are chosen while the device computes
+    planned = ahead.submit(step_clips, store, run, first_step, rows.start, rows.stop - rows.start)
     for step in tqdm(
-        range(first_step, run.training.steps), run.codec, initial=first_step, total=run.training.steps, disable=None
+        steps, run.codec, initial=first_step, total=run.training.steps, disable=None if members.writes else True
     ):
-        # batch: a pure function of (seed, step); so is what the quantizer's dropout draws
-        clips, crops = batch(store, run.seed, step, run.batch_clips, run.clip_samples)
-        audio = torch.from_numpy(clips).to(device)[:, None]  # (B, 1, T)
+        # batch: a pure function of (recordings, seed, step); so is what the quantizer's dropout draws
+        clips = planned.result()
+        planned = ahead.submit(step_clips, store, run, step + 1, rows.start, rows.stop - rows.start)
+        audio = source.audio(clips)  # (B, 1, T)
         torch.manual_seed(run.seed * 2**32 + step)
-        padded_samples += sum(run.tokens_per_clip * run.hop_length - clip.length for clip in crops)
+        levels = draw_levels(run.batch_clips, run.model.n_codebooks, run.model.quantizer_dropout)[rows]
+        tally.add(clips.crops)
 
-        # forward
-        output = generator(audio, run.sample_rate)
-        losses = {
-            "mel": mel_loss(output["audio"], audio),
-            "commitment": output["vq/commitment_loss"],
-            "codebook": output["vq/codebook_loss"],
-        }
-
-        # discriminator
-        if adversarial:
-            loss = discriminator_loss(discriminator(audio), discriminator(output["audio"].detach()))
-            parts["discriminator_optimizer"].zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(discriminator.parameters(), run.training.discriminator_gradient_clip)
-            parts["discriminator_optimizer"].step()
-            parts["discriminator_schedule"].step()
-            with torch.no_grad():
-                real = discriminator(audio)
-            losses["adversarial"], losses["feature_matching"] = generator_losses(real, discriminator(output["audio"]))
-            losses["discriminator"] = loss.detach()
-
-        # generator
-        total = sum(weight * losses[name] for name, weight in vars(run.losses).items() if name in losses)
-        parts["generator_optimizer"].zero_grad(set_to_none=True)
-        total.backward()
-        gradient_norm = nn.utils.clip_grad_norm_(generator.parameters(), run.training.generator_gradient_clip)
-        parts["generator_optimizer"].step()
-        parts["generator_schedule"].step()
-        finite &= torch.isfinite(total.detach()) & torch.isfinite(gradient_norm)
-        codes_in_use.add(output["codes"])
+        # forward, discriminators, generator
+        outcome = optimise(networks, run, audio, levels, micro)
+        finite = torch.stack(
+            [torch.isfinite(value) for value in (*outcome.losses.values(), *outcome.norms.values())]
+        ).all()
+        bad_step = torch.where(finite | (bad_step >= 0), bad_step, step)
+        codes_in_use.add(outcome.codes)
 
         # log
         done = step + 1
         if step == 0 or done % run.training.log_every_steps == 0 or done == run.training.steps:
-            check_finite(done)
-            row = {name: value.item() for name, value in losses.items()}
-            row |= {"loss": total.item(), "gradient_norm": gradient_norm.item(), "codes_in_use": codes_in_use.share}
+            check_finite()
+            row = {name: members.mean(value).item() for name, value in outcome.losses.items()}
+            row |= {"gradient_norm": outcome.norms["generator"].item(), "codes_in_use": codes_in_use.share(members)}
             row |= {"step": done, "seconds": seconds(), "audio_seconds": done * run.batch_clips * run.clip_seconds}
-            row["learning_rate"] = parts["generator_schedule"].get_last_lr()[0]
-            write_row(table, row)
+            row |= {"learning_rate": parts["generator_schedule"].get_last_lr()[0], **tally.shares}
+            if members.writes:
+                write_row(table, row)
             if codes_in_use.frames >= MIN_FRAMES_TO_JUDGE and row["codes_in_use"] < COLLAPSED:
                 warnings.append(
                     f"step {done}: only {row['codes_in_use']:.1%} of the codes in use; the codebooks have collapsed"
@@ -200,19 +179,26 @@ def train(run: Run, store: AudioStore, folder: Path, stop: Stop, threads: int = 
 
         # checkpoint
         reason = stop.reason
-        if done < run.training.steps and (reason or time.monotonic() - saved > run.training.checkpoint_every_seconds):
+        due = time.monotonic() - saved > run.training.checkpoint_every_seconds
+        stopping, due = members.any(reason is not None, due)
+        if done < run.training.steps and (stopping or due):
             checkpoint(done)
             saved = time.monotonic()
-        if reason and done < run.training.steps:
+        if stopping and done < run.training.steps:
+            ahead.shutdown(wait=True)
             raise TrainingError(
-                f"{run.codec}: stopped by {reason} at step {done}; a checkpoint is written, the same command goes on from it"
+                f"{run.codec}: stopped by {reason or 'another process'} at step {done}; "
+                "a checkpoint is written, the same command goes on from it"
             )
 
+    ahead.shutdown(wait=True)
+    if not members.writes:
+        return
     with atomic_path(folder / "model.safetensors") as temporary:
-        save_file({name: tensor.contiguous() for name, tensor in generator.state_dict().items()}, temporary)
-    clip_slots = (run.training.steps - first_step) * run.batch_clips * run.tokens_per_clip * run.hop_length
+        weights = parts["generator"].state_dict()
+        save_file({name: tensor.contiguous() for name, tensor in weights.items()}, temporary)
     collapsed = row["codes_in_use"] < COLLAPSED
-    record = run_record(run, device, seconds(), warnings, collapsed, padded_samples / clip_slots)
+    record = run_record(run, device, seconds(), warnings, collapsed, tally.shares, micro.clips)
     with atomic_path(folder / "run.json") as temporary:
         temporary.write_text(json.dumps(record, indent=1))
     remove_checkpoints(folder)

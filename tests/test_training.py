@@ -11,7 +11,9 @@ from safetensors.torch import load_file
 
 from codec_cliff import checkpoint, training
 from codec_cliff.errors import TrainingError
-from codec_cliff.training import CodesInUse, Stop, train
+from codec_cliff.models.dac import build_generator
+from codec_cliff.training import Stop, train
+from codec_cliff.training_log import CodesInUse
 
 
 class StopAfter:
@@ -64,7 +66,7 @@ def test_the_run_folder_explains_itself(tiny_run, store, tmp_path):
 def test_every_weight_moves(tiny_run, store, tmp_path):
     run = replace(tiny_run, model=replace(tiny_run.model, quantizer_dropout=0.0))
     torch.manual_seed(run.seed)
-    before = training.build_generator(run).state_dict()
+    before = build_generator(run).state_dict()
     train(run, store, tmp_path, Never())
     after = load_file(tmp_path / "model.safetensors")
     still = {name for name in before if torch.equal(before[name], after[name])}
@@ -123,6 +125,10 @@ def test_a_loss_that_is_not_finite_stops_the_run(tiny_run, store, tmp_path):
     with pytest.raises(TrainingError, match="not finite by step"):
         train(run, store, tmp_path, Never())
     assert not (tmp_path / "model.safetensors").exists()
+    bad = json.loads((tmp_path / "not_finite.json").read_text())
+    assert bad["step"] in (1, 2)  # found at a log step, named exactly
+    assert len(bad["clips"]) == run.batch_clips
+    assert {clip[0] for clip in bad["clips"]} <= {utterance.utterance_id for utterance in store.utterances}
 
 
 def test_sigterm_and_the_soft_deadline_are_reasons_to_stop():
@@ -141,10 +147,10 @@ def test_sigterm_and_the_soft_deadline_are_reasons_to_stop():
 def test_codes_in_use_counts_distinct_codes(tiny_run):
     tracker = CodesInUse(tiny_run)  # two codebooks of 16
     tracker.add(torch.zeros(3, 2, 4, dtype=torch.int64))
-    assert tracker.share == pytest.approx(1 / 12)  # one code of the twelve that twelve frames could have had
+    assert tracker.share() == pytest.approx(1 / 12)  # one code of the twelve that twelve frames could have had
     tracker.reset()
     tracker.add(torch.arange(16).repeat(1, 2, 2))
-    assert tracker.share == 1
+    assert tracker.share() == 1
 
 
 def test_a_collapse_is_warned_of(tiny_run, store, tmp_path, monkeypatch, caplog):

@@ -15,6 +15,8 @@ from codec_cliff.config import Run
 from codec_cliff.errors import CodecError
 from codec_cliff.models.codec import CodecFacts, fit_length
 from codec_cliff.models.layers import replace_layers
+from codec_cliff.models.periods import replace_column_convolutions
+from codec_cliff.models.quantizer import replace_quantizer
 
 # descript-audio-codec 1.0.0 uses weight_norm and jit as they were when it was written; both still work.
 warnings.filterwarnings("ignore", message=".*(weight_norm|torch.jit).*")
@@ -33,7 +35,7 @@ def build_generator(run: Run) -> DAC:
         quantizer_dropout=run.model.quantizer_dropout,
         sample_rate=run.sample_rate,
     )
-    return replace_layers(mend_odd_strides(model))
+    return replace_quantizer(replace_layers(mend_odd_strides(model)))
 
 
 def mend_odd_strides(model: nn.Module) -> nn.Module:
@@ -50,13 +52,14 @@ def mend_odd_strides(model: nn.Module) -> nn.Module:
 
 def build_discriminator(run: Run) -> Discriminator:
     """DAC's discriminator: multi-period, and multi-band multi-resolution spectrogram."""
-    return Discriminator(
+    model = Discriminator(
         rates=[],
         periods=list(run.discriminator.periods),
         fft_sizes=list(run.discriminator.fft_sizes),
         bands=[tuple(band) for band in run.discriminator.bands],
         sample_rate=run.sample_rate,
     )
+    return replace_column_convolutions(model)
 
 
 class TrainedCodec:

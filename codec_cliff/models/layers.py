@@ -48,6 +48,8 @@ class PointwiseConv1d(nn.Conv1d):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """x (B, C, T) to (B, C', T)."""
+        if x.device.type != "cpu":
+            return super().forward(x)
         weight = self.weight[:, :, 0].expand(x.shape[0], -1, -1)
         return torch.baddbmm(self.bias[None, :, None], weight, x)
 
@@ -83,7 +85,7 @@ class NarrowConv1d(nn.Conv1d):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """x (B, C, T) to (B, C', T)."""
-        if x.device.type != "cpu":
+        if x.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
             return super().forward(x)
         return _NarrowConvolution.apply(x, self.weight, self.bias, self.dilation[0])
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from codec_cliff.config import load_study
 from codec_cliff.errors import exit_cleanly
-from codec_cliff.report import mechanism, quality
+from codec_cliff.report import cost, mechanism, quality
 from codec_cliff.report.layout import write_table
 from codec_cliff.report.results import Results
 
@@ -20,6 +20,8 @@ TABLES = {
     "comparisons": mechanism.comparisons,
     "lag": quality.lag,
     "controls": quality.controls,
+    "cost": cost.cost,
+    "cost_paper": cost.cost_paper,
 }
 
 

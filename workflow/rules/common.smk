@@ -45,7 +45,10 @@ BACKEND_MODULES = {
     "espnet_wavlm": ["metrics/speakers/espnet"],
 }
 
-TABLES = ["table1", "table2", "table3", "table4", "coverage", "phonemes"]
+TABLES = [
+    *("table1", "table2", "table3", "table4", "coverage", "phonemes"),
+    *("cost", "cost_paper"),
+]
 TABLE_FILES = expand(
     f"{RESULTS}/tables/{{table}}.{{kind}}", table=TABLES, kind=["csv", "md", "tex"]
 )

@@ -21,6 +21,10 @@ TABLE_INPUTS = {
     "table3": CODEBOOKS,
     "coverage": [f"{RESULTS}/probes/coverage.csv"],
     "phonemes": [f"{RESULTS}/phonemes.csv"],
+    **dict.fromkeys(
+        ["cost", "cost_paper"],
+        expand(f"{RESULTS}/runs/{{run}}/run.json", run=STUDY.trained),
+    ),
 }
 
 

@@ -1,6 +1,14 @@
 # Sections 3.3 and 3.4: one job a codec. Only the final weights are declared: a failed job keeps its checkpoint and goes on from it.
 
 
+def launcher(wildcards):
+    """One process a GPU where a codec is given several."""
+    gpus = STUDY.runs[wildcards.run].gpus
+    return (
+        f"torchrun --standalone --nproc-per-node={gpus} -m" if gpus > 1 else "python -m"
+    )
+
+
 rule train:
     """Train one frame rate under one clip protocol."""
     input:
@@ -15,9 +23,10 @@ rule train:
     conda:
         MAIN_ENVIRONMENT
     resources:
-        gpu=1,
+        gpu=lambda wildcards: STUDY.runs[wildcards.run].gpus,
     params:
+        launcher=launcher,
         run=lambda wildcards: json.dumps(STUDY.runs[wildcards.run].to_dict()),
         folder=f"{RESULTS}/runs/{{run}}",
     shell:
-        "python -m codec_cliff.training --run {params.run:q} --manifest {input.manifest} --store {input.store} --folder {params.folder} --threads {threads} --log {log}"
+        "{params.launcher} codec_cliff.training --run {params.run:q} --manifest {input.manifest} --store {input.store} --folder {params.folder} --threads {threads} --log {log}"

@@ -1,0 +1,148 @@
+"""Loss curves of our step and of the official one on real speech, from the same weights and the same clips.
+
+Three trainings side by side: ours at seed 0, the official step at seed 0, and the official step at seed 1 (other weights, other
+clips, other quantizer dropout). Ours is right where it stays nearer to the official one than two seeds of that are to each other.
+Writes <output>.csv, one row a step and training, and <output>.png.
+
+    python -m benchmarks.loss_curves --root data/LibriSpeech --splits train-clean-5 --output benchmarks/loss_curves
+"""
+
+import argparse
+import csv
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+
+from benchmarks.official import OfficialStep
+from codec_cliff.clips import ClipSource, step_clips
+from codec_cliff.config import Run, load_study
+from codec_cliff.corpus.folder import BadFiles, read_folder
+from codec_cliff.corpus.manifest import write_manifest
+from codec_cliff.memory import MicroBatch
+from codec_cliff.models.quantizer import draw_levels
+from codec_cliff.step import build_networks, optimise
+from codec_cliff.store import AudioStore, decode_into_store, open_store
+
+SHOWN = ("mel", "adversarial", "feature_matching", "discriminator", "commitment", "codebook")
+WINDOW = 25  # steps of the running mean that curves are compared by
+
+
+def narrow_run(seed: int, steps: int, batch_clips: int, periods: list[int]) -> Run:
+    """50 Hz at widths that one CPU core trains in minutes, every loss, DAC's recipe; discriminators have one width, so few of them."""
+    config = yaml.safe_load((Path(__file__).parents[1] / "config.yaml").read_text())
+    clips = {"clip_seconds": 0.38, "clip_tokens": None, "batch_clips": batch_clips}
+    config["protocols"] = {"fixed-duration": clips, "fixed-tokens": clips}
+    config["controls"] = {}
+    config["seed"] = seed
+    config["model"] |= {"encoder_dim": 8, "decoder_dim": 128}
+    config["discriminator"] |= {"periods": periods, "fft_sizes": [512]}
+    config["training"] |= {"steps": steps, "learning_rate": 3e-4}
+    return load_study(config).runs["50hz"]
+
+
+class Training:
+    """One curve: a step, ours or the official one, and the clips it is fed."""
+
+    def __init__(self, name: str, run: Run, store: AudioStore):
+        self.name, self.run, self.store = name, run, store
+        self.source = ClipSource(store, run, "cpu", resident=False)
+        torch.manual_seed(run.seed)
+        self.official = OfficialStep(run)
+        self.networks = None
+        if name.startswith("ours"):
+            self.networks = build_networks(run, "cpu")
+            self.networks.generator.load_state_dict(self.official.generator.state_dict())
+            self.networks.discriminator.load_state_dict(self.official.discriminator.state_dict())
+
+    def __call__(self, step: int) -> dict[str, float]:
+        audio = self.source.audio(step_clips(self.store, self.run, step))
+        torch.manual_seed(self.run.seed * 2**32 + step)  # of the quantizer's dropout
+        if self.networks is None:
+            losses = self.official(audio)
+        else:
+            levels = draw_levels(len(audio), self.run.model.n_codebooks, self.run.model.quantizer_dropout)
+            losses = optimise(self.networks, self.run, audio, levels, MicroBatch(len(audio))).losses
+        return {name: losses[name].item() for name in SHOWN}
+
+
+def speech(root: str, splits: list[str], folder: Path) -> AudioStore:
+    utterances = decode_into_store(
+        folder / "train.npy", read_folder(root, splits, 16000, BadFiles(skip=True)), BadFiles(skip=True)
+    )
+    write_manifest(folder / "train.tsv", utterances)
+    return open_store(folder / "train.tsv", folder / "train.npy")
+
+
+def summary(rows: list[dict]) -> list[str]:
+    """Mean distance of running means after the first window: ours to the official step, and the official step's two seeds."""
+    lines = []
+    for loss in SHOWN:
+        curves = {}
+        for name in ("ours, seed 0", "official, seed 0", "official, seed 1"):
+            values = np.array([row[loss] for row in rows if row["training"] == name])
+            curves[name] = np.convolve(values, np.ones(WINDOW) / WINDOW, "valid")
+        ours, same, other = curves.values()
+        lines.append(
+            f"{loss:17} last {ours[-1]:8.4f} {same[-1]:8.4f} {other[-1]:8.4f}   ours - official {np.abs(ours - same).mean():8.5f}"
+            f"   seed 1 - seed 0 {np.abs(other - same).mean():8.5f}"
+        )
+    return lines
+
+
+def draw(rows: list[dict], path: Path) -> None:
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, panels = plt.subplots(2, 3, figsize=(11, 5), layout="constrained")
+    for loss, panel in zip(SHOWN, panels.flat, strict=True):
+        for name, style in (("official, seed 1", "0.75"), ("official, seed 0", "k"), ("ours, seed 0", "C1")):
+            values = [row[loss] for row in rows if row["training"] == name]
+            panel.plot(
+                np.convolve(values, np.ones(WINDOW) / WINDOW, "valid"),
+                color=style,
+                label=name,
+                lw=1,
+                ls="--" if "ours" in name else "-",
+            )
+        panel.set(title=loss.replace("_", " "), xlabel="step")
+    panels[0, 0].legend(frameon=False)
+    figure.savefig(path, dpi=110)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--root", required=True, help="a corpus in LibriSpeech's layout")
+    parser.add_argument("--splits", nargs="+", required=True)
+    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--batch-clips", type=int, default=4)
+    parser.add_argument("--periods", nargs="*", type=int, default=[5], help="of the period discriminators")
+    parser.add_argument("--output", type=Path, required=True)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    first = narrow_run(0, arguments.steps, arguments.batch_clips, arguments.periods)
+    with tempfile.TemporaryDirectory() as folder, open(arguments.output.with_suffix(".csv"), "w", newline="") as file:
+        store = speech(arguments.root, arguments.splits, Path(folder))
+        trainings = [Training(name, first, store) for name in ("ours, seed 0", "official, seed 0")]
+        trainings.append(Training("official, seed 1", replace(first, seed=1), store))
+        writer = csv.DictWriter(file, ["training", "step", *SHOWN], lineterminator="\n")
+        writer.writeheader()
+        rows = []
+        for step in range(arguments.steps):
+            for training in trainings:
+                rows.append({"training": training.name, "step": step, **training(step)})
+                writer.writerow(
+                    {key: f"{value:.6g}" if isinstance(value, float) else value for key, value in rows[-1].items()}
+                )
+            file.flush()
+    print("\n".join(summary(rows)))
+    draw(rows, arguments.output.with_suffix(".png"))
+
+
+if __name__ == "__main__":
+    main()

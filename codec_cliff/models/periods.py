@@ -1,0 +1,35 @@
+"""DAC's period discriminators on a CPU: their wide layers, up to 1024 by 1024 channels by five taps, are most of a training step.
+
+They are computed with fewer multiplications (winograd.py), and in products over all clips: oneDNN reaches half of its rate for
+gradients of images two or three columns wide, as periods 2 and 3 make them. Values and gradients equal DAC's to rounding (tested).
+"""
+
+import torch
+from dac.model.discriminator import MPD
+from torch import nn
+
+from codec_cliff.models.winograd import convolve_columns
+
+
+class ColumnConv2d(nn.Conv2d):
+    """Drop-in for a convolution of kernel (taps, 1), padding taps // 2 and many channels."""
+
+    CHANNELS = 128  # below this many, the transforms cost more than the products they save
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """x (B, C, L, P) to (B, D, L', P)."""
+        if x.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
+            return super().forward(x)
+        return convolve_columns(x, self.weight, self.bias, self.stride[0])
+
+
+def replace_column_convolutions(model: nn.Module) -> nn.Module:
+    """Swap the period discriminators' wide layers for these; parameters and their names stay."""
+    for module in model.modules():
+        if isinstance(module, MPD):
+            for convolution, _ in module.convs:
+                if convolution.in_channels >= ColumnConv2d.CHANNELS:
+                    convolution.__class__ = (
+                        ColumnConv2d  # weight norm is a hook on the instance, so the instance has to stay
+                    )
+    return model
