@@ -6,7 +6,9 @@ import sys
 
 from codec_cliff.errors import exit_cleanly
 
-COMMANDS: dict[str, tuple[str, str]] = {}  # subcommand -> (module, one line of help)
+COMMANDS: dict[str, tuple[str, str]] = {  # subcommand -> (module, one line of help)
+    "status": ("codec_cliff.status", "what is done, running, queued or failed, and how long it will still take"),
+}
 
 
 def main() -> None:

@@ -11,8 +11,16 @@ from safetensors.torch import save_file
 from torch import nn
 from tqdm import tqdm
 
-from codec_cliff.checkpoint import load_checkpoint, remove_checkpoints, run_lock, save_checkpoint
-from codec_cliff.config import Run
+from codec_cliff.checkpoint import (
+    keep_finished,
+    load_checkpoint,
+    remove_checkpoints,
+    restore_finished,
+    run_lock,
+    save_checkpoint,
+)
+from codec_cliff.config import Run, digest
+from codec_cliff.corpus.manifest import recordings_digest
 from codec_cliff.device import choose_device
 from codec_cliff.errors import TrainingError, exit_cleanly
 from codec_cliff.files import atomic_path
@@ -91,6 +99,13 @@ def train(run: Run, store: AudioStore, folder: Path, stop: Stop, threads: int = 
     Leaves config.json, train.csv, model.safetensors and run.json. Raises TrainingError on a loss that is not finite; the last
     good checkpoint stays.
     """
+    recordings = recordings_digest(store.utterances)
+    if restore_finished(folder, run, recordings):
+        log.info(
+            "%s: was trained to its end under these settings and is put back; to train it anew: "
+            "snakemake clean_branch --config branch=%s", run.codec, run.codec,
+        )  # fmt: skip
+        return
     torch.set_num_threads(threads)
     device = choose_device(run.training.device)
     with atomic_path(folder / "config.json") as temporary:
@@ -210,8 +225,10 @@ def train(run: Run, store: AudioStore, folder: Path, stop: Stop, threads: int = 
     clip_slots = (run.training.steps - first_step) * run.batch_clips * run.tokens_per_clip * run.hop_length
     collapsed = row["codes_in_use"] < COLLAPSED
     record = run_record(run, device, seconds(), warnings, collapsed, padded_samples / clip_slots)
+    record |= {"digest": digest(run), "recordings": recordings}
     with atomic_path(folder / "run.json") as temporary:
         temporary.write_text(json.dumps(record, indent=1))
+    keep_finished(folder)
     remove_checkpoints(folder)
 
 

@@ -6,7 +6,7 @@ rule metric:
     input:
         metric_modules,
         manifest=f"{RESULTS}/data/test.tsv",
-        store=f"{RESULTS}/data/test.npy",
+        store=ancient(f"{RESULTS}/data/test.npy"),
         reconstruction=f"{RESULTS}/reconstruction/{{codec}}/manifest.tsv",
     output:
         f"{RESULTS}/metrics/{{codec}}/{{metric}}.csv",

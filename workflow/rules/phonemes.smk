@@ -7,7 +7,7 @@ rule align:
     input:
         source(f"alignment/{ALIGNER}"),
         manifest=f"{RESULTS}/data/test.tsv",
-        store=f"{RESULTS}/data/test.npy",
+        store=ancient(f"{RESULTS}/data/test.npy"),
     output:
         f"{RESULTS}/alignment/textgrids.tsv",
     log:
