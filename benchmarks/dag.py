@@ -1,8 +1,9 @@
 """How long Snakemake plans, and in how much memory, as a study grows to 50 variants x 5 seeds and 20 published codecs.
 
 Dry runs of `all controls` in an empty folder, so nothing is trained or written. Seconds are CPU seconds of the planning
-process: other work on the machine does not change them. The last line is the cost of a further job between the larger two
-studies over that between the smaller two: 1.00 is linear growth.
+process: other work on the machine does not change them. Start-up is part of every plan, so look at `ms/more` too: what each
+further job costs; where it grows from line to line, something grows faster than the study. The last line is the time per job at
+the largest scale over that at the smallest.
 
     python benchmarks/dag.py [--scales 1 4 16] [--runs 16]
 """
@@ -47,7 +48,7 @@ def study(runs: int) -> dict[str, Any]:
     names = [rate["frame_rate"] for rate in rates]
     protocols = {"fixed-duration": {"clip_seconds": 0.38, "batch_clips": 72}}
     protocols |= {"fixed-tokens": {"clip_tokens": 19, "batch_clips": 72}}
-    controls: dict[str, list[float]] = {}
+    controls: dict[str, list[float]] = {"fixed-tokens-matched-audio": []}
     left = runs - len(names)
     while left > 0:
         protocol = f"tokens-{20 + len(controls)}"
@@ -86,34 +87,32 @@ def plan(runs: int) -> Plan:
     return Plan(runs, int(counts["total"]), usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
-def growth(plans: list[Plan]) -> float:
-    """Seconds of one more job at the largest scale over those at the smallest."""
-    small, middle, large = plans[0], plans[-2], plans[-1]
-    return (
-        (large.seconds - middle.seconds)
-        / (large.jobs - middle.jobs)
-        * (middle.jobs - small.jobs)
-        / (middle.seconds - small.seconds)
-    )
+def further(plans: list[Plan]) -> float | None:
+    """Milliseconds that each job more has cost, from the last scale but one to the last: start-up falls out."""
+    if len(plans) < 2:
+        return None
+    small, large = plans[-2:]
+    return 1000 * (large.seconds - small.seconds) / (large.jobs - small.jobs)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--scales", type=int, nargs="+", default=[1, 4, 16], help="multiples of --runs, three at least")
+    parser.add_argument("--scales", type=int, nargs="+", default=[1, 4, 16], help="multiples of --runs")
     parser.add_argument(
         "--runs", type=int, default=16, help="trainings at scale 1 (16; 16x is 250: 50 variants x 5 seeds)"
     )
     arguments = parser.parse_args()
     plans = []
-    print(f"{'scale':>5}{'trainings':>11}{'jobs':>8}{'CPU s':>9}{'ms/job':>9}{'MB':>8}")
+    print(f"{'scale':>5}{'trainings':>11}{'jobs':>8}{'CPU s':>9}{'ms/job':>9}{'ms/more':>9}{'MB':>8}")
     for scale in sorted(arguments.scales):
-        plans.append(plan(min(250, scale * arguments.runs) if arguments.runs == 16 else scale * arguments.runs))
-        last = plans[-1]
+        plans.append(plan(scale * arguments.runs))
+        last, more = plans[-1], further(plans)
         print(
-            f"{scale:>4}x{last.runs:>11}{last.jobs:>8}{last.seconds:>9.1f}{1000 * last.seconds / last.jobs:>9.2f}{last.megabytes:>8.0f}",
+            f"{scale:>4}x{last.runs:>11}{last.jobs:>8}{last.seconds:>9.1f}{1000 * last.seconds / last.jobs:>9.2f}"
+            f"{'-' if more is None else f'{more:.2f}':>9}{last.megabytes:>8.0f}",
             flush=True,
         )
-    print(f"ratio {growth(plans):.2f}")
+    print(f"ratio {plans[-1].seconds / plans[-1].jobs * plans[0].jobs / plans[0].seconds:.2f}")
 
 
 if __name__ == "__main__":

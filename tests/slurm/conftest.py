@@ -88,12 +88,15 @@ def cluster(slurm_is_there: None, tmp_path_factory: pytest.TempPathFactory) -> I
         cluster.down()
 
 
-def wait_until(happens: Callable[[], Any], what: str, seconds: float = 300) -> Any:
-    """The first true answer; fails the test, saying `what` did not happen, after so many seconds."""
+def wait_until(happens: Callable[[], Any], what: str, seconds: float = 300, driver: "Driver | None" = None) -> Any:
+    """The first true answer; fails the test after so many seconds, or once the driver that should bring it about has ended."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
+        ended = driver is not None and driver.process.poll() is not None
         if answer := happens():
             return answer
+        if ended:
+            pytest.fail(f"{what} did not happen before the driver ended:\n{driver.said[-5000:]}")
         time.sleep(0.5)
     return pytest.fail(f"{what} did not happen within {seconds:g} s")
 
@@ -154,14 +157,14 @@ class Checkout:
 
 
 class Study:
-    """A micro study whose data are those of the whole one, so that only its trainings run."""
+    """A micro study; with the data of the study `base`, only its trainings are still to be done."""
 
     def __init__(self, checkout: Checkout, name: str, changes: dict[str, Any]):
         self.checkout = checkout
         self.config = f"{name}.yaml"
         values = yaml.safe_load((ROOT / "tests/micro.yaml").read_text())
         values["study"] = name
-        values["corpus"]["root"] = "results/micro/corpus"
+        values["corpus"]["root"] = "results/corpus"
         for key, change in changes.items():
             values[key].update(change)
         (checkout.folder / self.config).write_text(yaml.safe_dump(values))
@@ -170,7 +173,7 @@ class Study:
         self.name = name
 
     def take_data(self) -> None:
-        shutil.copytree(self.checkout.folder / "results/micro/data", self.results / "data")
+        shutil.copytree(self.checkout.folder / "results/base/data", self.results / "data")
 
     def model(self, run: str = RUN) -> str:
         return f"results/{self.name}/runs/{run}/model.safetensors"
@@ -197,8 +200,8 @@ class Study:
         rows = self.file("train.csv", run).read_text().splitlines() if self.file("train.csv", run).exists() else []
         return int(rows[-1].split(",")[0]) if len(rows) > 1 and rows[-1].count(",") == rows[0].count(",") else 0
 
-    def wait_for_step(self, step: int, run: str = RUN) -> int:
-        return wait_until(lambda: (now := self.step(run)) >= step and now, f"step {step} of {run}")
+    def wait_for_step(self, step: int, driver: Driver, run: str = RUN) -> int:
+        return wait_until(lambda: (now := self.step(run)) >= step and now, f"step {step} of {run}", driver=driver)
 
     def resumed_at(self, run: str = RUN) -> int:
         """The step that the last attempt went on from; 0 where it started anew."""
@@ -208,4 +211,10 @@ class Study:
 
 @pytest.fixture(scope="session")
 def checkout(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    return Checkout(tmp_path_factory.mktemp("checkout"))
+    """With the data of the study `base`, which was never queued."""
+    checkout = Checkout(tmp_path_factory.mktemp("checkout"))
+    base = checkout.study("base")
+    data = [f"results/base/data/{split}.tsv" for split in ("train", "test")]
+    prepared = checkout.snakemake("--cores", "2", "--configfile", base.config, "--", *data)
+    assert prepared.returncode == 0, prepared.stderr[-3000:]
+    return checkout

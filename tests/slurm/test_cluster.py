@@ -1,12 +1,13 @@
 """The study on a live SLURM, and what can go wrong there: for each fault, what was lost and what the user was told.
 
-The tests share one cluster and one checkout and run in their order; the first runs a whole study, whose data the others take.
+The tests share one cluster and one checkout; the last one starts the cluster anew.
 """
 
-import errno
+import contextlib
 import hashlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -84,7 +85,9 @@ def micro(cluster: Cluster, checkout: Checkout, observed: Observations) -> Study
     broken = study.file("checkpoint.pt")
     broken.parent.mkdir(parents=True)
     broken.write_bytes(b"not a checkpoint")
-    first = study.start(targets=["all"])
+    # one job a codec, as profiles/slurm offers it: 6 instead of 36 evaluations queue, on two cores
+    grouped = ("--groups", "reconstruct=evaluate", "metric=evaluate")
+    first = study.start(*grouped, targets=["all"])
     assert first.wait(1200) != 0
     seen = message(first.said, r"results/micro/runs/[^\n]*no checkpoint in it can be read[^\n]*")
     codecs = ["original", "opus_12", *OTHERS, "6.25hz-fixed-duration-repaired"]
@@ -94,7 +97,7 @@ def micro(cluster: Cluster, checkout: Checkout, observed: Observations) -> Study
     queued = planned(first)
 
     broken.unlink()
-    second = study.start(targets=["all"])
+    second = study.start(*grouped, targets=["all"])
     assert second.wait(600) == 0, second.said[-6000:]
     branch = planned(second)
     expected = {"train": 1, "reconstruct": 1, "metric": 5, "codebook": 1}
@@ -120,13 +123,14 @@ def test_a_whole_study_runs_and_a_failed_branch_is_rerun_alone(cluster, micro):
     trained = [line for line in records if line.startswith("rule_train")]
     assert len(trained) >= 3
     assert all("gres/gpu=1" in line for line in trained)
-    assert any(line.startswith("rule_metric") for line in records)
+    evaluated = [line for line in records if line.startswith("group_evaluate")]
+    assert len(evaluated) == 6, records
     light = ("table", "figure", "page", "statistics", "coverage", "codebook", "repair", "phonemes", "synthesize")
     assert not [line for line in records if line.startswith(tuple(f"rule_{rule}" for rule in light))]
 
 
 @pytest.fixture
-def branch(micro, checkout, request) -> Study:
+def branch(checkout, request) -> Study:
     """A study of the test's own, in which only the trainings are still to be done."""
     name = request.node.name.removeprefix("test_").split("_")[0]
     study = checkout.study(name, training=request.param)
@@ -136,10 +140,10 @@ def branch(micro, checkout, request) -> Study:
 
 @pytest.mark.parametrize("branch", [{**LONG, "steps": 700}], indirect=True)
 def test_timeout_goes_on_from_the_checkpoint(cluster, branch, observed):
-    limits = "train:runtime='1 if attempt == 1 else 60'"
-    driver = branch.start("--set-resources", limits, "train:slurm_partition='gpu'", "train:mem_mb=2000")
-    wait_until(lambda: "TIMEOUT" in driver.said, "the time limit")
-    wait_until(lambda: branch.resumed_at(), "the second attempt")
+    limits = "train:runtime=1 if attempt == 1 else 60"
+    driver = branch.start("--set-resources", limits, "train:slurm_partition=gpu", "train:mem_mb=2000")
+    wait_until(lambda: "TIMEOUT" in driver.said, "the time limit", driver=driver)
+    wait_until(lambda: branch.resumed_at(), "the second attempt", driver=driver)
     attempts = branch.step()
     resumed = branch.resumed_at()
     assert driver.wait(900) == 0, driver.said[-6000:]
@@ -159,7 +163,9 @@ def test_interference_of_operators(cluster, branch, observed):
     node = cluster.node
     cluster.ask("scontrol", "update", f"NodeName={node}", "State=DRAIN", "Reason=test")
     driver = branch.start(targets=[branch.model(run) for run in (RUN, *OTHERS)])
-    waiting = wait_until(lambda: len(jobs := cluster.jobs("train", "PENDING")) == 3 and jobs, "three waiting jobs")
+    waiting = wait_until(
+        lambda: len(jobs := cluster.jobs("train", "PENDING")) == 3 and jobs, "three waiting jobs", driver=driver
+    )
     assert "3 queued" in branch.status()
     reason = cluster.ask("squeue", "--noheader", "--jobs", waiting[0], "--format", "%R")
     cluster.ask("scontrol", "update", f"NodeName={node}", "State=RESUME")
@@ -171,23 +177,23 @@ def test_interference_of_operators(cluster, branch, observed):
     requeued, cancelled, left_alone = RUN, *OTHERS
     ids = {run: cluster.jobs(f"train_wildcards_{run}")[0] for run in (RUN, *OTHERS)}
     for run in ids:
-        branch.wait_for_step(5, run)
+        branch.wait_for_step(5, driver, run)
     assert "3 running" in branch.status()
     cluster.ask("scontrol", "requeue", ids[requeued])
     cluster.ask("scancel", ids[cancelled])
     cluster.ask("scontrol", "update", f"NodeName={node}", "State=DRAIN", "Reason=test")
     for run in (requeued, cancelled):
-        wait_until(lambda run=run: "stopped by SIGTERM" in branch.log(run), f"the checkpoint of {run}")
+        wait_until(lambda run=run: "stopped by SIGTERM" in branch.log(run), f"the checkpoint of {run}", driver=driver)
     reached = {run: branch.step(run) for run in (requeued, cancelled)}
     before = branch.step(left_alone)
-    assert branch.wait_for_step(before + 2, left_alone) > before
+    assert branch.wait_for_step(before + 2, driver, left_alone) > before
     stopped = next(line for line in branch.status().splitlines() if requeued in line)
     cluster.ask("scontrol", "update", f"NodeName={node}", "State=RESUME")
     cluster.ask(
         "scontrol", "update", f"JobId={ids[requeued]}", "StartTime=now"
     )  # SLURM's own pause would be two minutes
     for run in (requeued, cancelled):
-        wait_until(lambda run=run: branch.resumed_at(run), f"{run} going on")
+        wait_until(lambda run=run: branch.resumed_at(run), f"{run} going on", driver=driver)
     lost = {run: lost_steps(branch, reached[run], run) for run in (requeued, cancelled)}
     assert driver.wait(900) == 0, driver.said[-6000:]
     assert all(whole(branch, run) for run in (RUN, *OTHERS))
@@ -210,7 +216,7 @@ def test_interference_of_operators(cluster, branch, observed):
 def test_driver_stopped_and_killed(cluster, checkout, branch, observed):
     """Ctrl-C, then kill -9, and a restart while the job of the killed driver is alive."""
     driver = branch.start()
-    branch.wait_for_step(5)
+    branch.wait_for_step(5, driver)
     os.kill(driver.process.pid, signal.SIGINT)
     assert driver.wait(120) != 0
     wait_until(lambda: not cluster.jobs("train", "RUNNING,COMPLETING"), "the end of the cancelled job")
@@ -219,13 +225,13 @@ def test_driver_stopped_and_killed(cluster, checkout, branch, observed):
     seen = next(line for line in branch.status().splitlines() if RUN in line)
 
     driver = branch.start()
-    wait_until(lambda: branch.resumed_at(), "the training going on")
+    wait_until(lambda: branch.resumed_at(), "the training going on", driver=driver)
     observed.add(
         "Ctrl-C of the driver", "its jobs were cancelled, the training wrote its checkpoint; the next call went on from it",
         lost_steps(branch, reached), f"`codec-cliff status`: `{' '.join(seen.split()[1:])}`",
     )  # fmt: skip
 
-    branch.wait_for_step(reached + 5)
+    branch.wait_for_step(reached + 5, driver)
     driver.signal(signal.SIGKILL)
     driver.process.wait()
     (old,) = cluster.jobs("train", "RUNNING")
@@ -271,26 +277,24 @@ def small_disk(checkout: Checkout) -> Iterator[Path]:
 
 def fill(path: Path) -> None:
     """Write until nothing more fits on the disk."""
-    with open(path, "wb", buffering=0) as filler:
-        try:
-            while filler.write(bytes(2**16)):
-                pass
-        except OSError as error:
-            assert error.errno == errno.ENOSPC
+    with open(path, "wb", buffering=0) as filler, contextlib.suppress(OSError):
+        while filler.write(bytes(2**16)):
+            pass
+    assert shutil.disk_usage(path.parent).free == 0
 
 
-def test_full_disk(micro, checkout, small_disk, observed):
+def test_full_disk(checkout, small_disk, observed):
     study = checkout.study("full", training={**LONG, "steps": 200, "checkpoint_every_seconds": 1})
     study.take_data()
     driver = study.start("--retries", "0")
-    wait_until(lambda: study.file("checkpoint.pt").exists(), "a checkpoint")
+    wait_until(lambda: study.file("checkpoint.pt").exists(), "a checkpoint", driver=driver)
     fill(small_disk / "filler")
     assert driver.wait(240) != 0
     reached = study.step()
     seen = message(driver.said, r"results/\S*: no space left on its disk[^\n]*")
     (small_disk / "filler").unlink()
     again = study.start()
-    wait_until(lambda: study.resumed_at(), "the training going on")
+    wait_until(lambda: study.resumed_at(), "the training going on", driver=again)
     resumed = study.resumed_at()
     assert again.wait(600) == 0, again.said[-6000:]
     assert whole(study)
@@ -301,12 +305,12 @@ def test_full_disk(micro, checkout, small_disk, observed):
     )  # fmt: skip
 
 
-def test_two_studies_at_once(cluster, micro, checkout, observed):
+def test_two_studies_at_once(cluster, checkout, observed):
     one, two = (checkout.study(name, training=SHORT) for name in ("one", "two"))
     for study in (one, two):
         study.take_data()
     first = one.start()
-    wait_until(lambda: cluster.jobs("train"), "the first study's job")
+    wait_until(lambda: cluster.jobs("train"), "the first study's job", driver=first)
     second = two.start()
     third = one.start()
     assert third.wait(120) != 0
@@ -323,7 +327,7 @@ def test_two_studies_at_once(cluster, micro, checkout, observed):
     observed.add("the same study started twice", "the second driver was refused, the first went on", "nothing", seen)
 
 
-def test_without_accounting(cluster, micro, checkout, observed):
+def test_without_accounting(cluster, checkout, observed):
     """Last, for the cluster is started anew without slurmdbd: `sacct` is there and answers nothing."""
     cluster.down()
     cluster.up(accounting=False)

@@ -37,7 +37,8 @@ ENVIRONMENTS = {
     "qwen3_tts_12hz": "../../envs/qwen.yaml"
 }  # stacks that cannot live with the others
 
-REPAIRED = STUDY.repaired
+RUNS, REPAIRED = STUDY.runs, STUDY.repaired
+CODECS = dict.fromkeys([*STUDY.evaluated, *RUNS])
 METRICS = list(STUDY.metrics)
 BACKEND_MODULES = {
     "pocketsphinx": ["metrics/recognisers/pocketsphinx"],
@@ -65,10 +66,10 @@ def corpus_root(wildcards):
 
 def branch_to_clean(wildcards):
     """The codec that `--config branch=<codec>` names."""
-    if BRANCH in STUDY.runs:
+    if BRANCH in RUNS:
         return BRANCH
     raise WorkflowError(
-        f"clean_branch: name the trained codec with --config branch=<codec>, one of {', '.join(STUDY.runs)}"
+        f"clean_branch: name the trained codec with --config branch=<codec>, one of {', '.join(RUNS)}"
         + (f"; not {BRANCH}" if BRANCH else "")
     )
 
@@ -76,7 +77,7 @@ def branch_to_clean(wildcards):
 def training_minutes(wildcards):
     """Wall time that a scheduler is asked for: half as much again as projected, and time to start."""
     return 30 + math.ceil(
-        1.5 * projected_seconds(STUDY.runs[wildcards.run], "cuda") / 60
+        1.5 * projected_seconds(RUNS[known(wildcards.run, RUNS)], "cuda") / 60
     )
 
 
@@ -85,13 +86,24 @@ def alternatives(names):
     return "|".join(re.escape(name) for name in names) or "(?!)"
 
 
+# Shapes, not lists of names: Snakemake reads a constraint's whole text for every job, so a list would make planning quadratic.
+# `known` says which names there are.
 wildcard_constraints:
     split="train|test",
-    run=alternatives(STUDY.runs),
-    repaired=alternatives(REPAIRED),
-    codec=alternatives(dict.fromkeys([*STUDY.evaluated, *STUDY.runs])),
+    run="[^/]+(?<!-repaired)",
+    repaired="[^/]+-repaired",
+    codec="[^/]+",
     metric=alternatives(METRICS),
     table=alternatives(TABLES),
+
+
+def known(name, names):
+    """`name`, if the study has it; raises WorkflowError otherwise, while planning."""
+    if name in names:
+        return name
+    raise WorkflowError(
+        f"{name}: the study {STUDY.study} has no such codec; it has {', '.join(names)}"
+    )
 
 
 def source(name):
@@ -105,13 +117,13 @@ def weights(codec):
     folder = f"{RESULTS}/runs/{codec}"
     if codec in REPAIRED:
         return [f"{folder}/repair.json", ancient(f"{folder}/model.safetensors")]
-    if codec in STUDY.runs:
+    if codec in RUNS:
         return [f"{folder}/run.json", ancient(f"{folder}/model.safetensors")]
     return []
 
 
 def codec_weights(wildcards):
-    return weights(wildcards.codec)
+    return weights(known(wildcards.codec, CODECS))
 
 
 def reconstruction_environment(wildcards):

@@ -21,7 +21,7 @@ rule repair:
     """Set the uncovered taps of a finished model to zero; nothing is retrained."""
     input:
         source("probes/repair"),
-        model=lambda wildcards: weights(REPAIRED[wildcards.repaired]),
+        model=lambda wildcards: weights(REPAIRED[known(wildcards.repaired, REPAIRED)]),
     output:
         f"{RESULTS}/runs/{{repaired}}/model.safetensors",
         f"{RESULTS}/runs/{{repaired}}/repair.json",
@@ -30,7 +30,7 @@ rule repair:
     conda:
         MAIN_ENVIRONMENT
     params:
-        source=lambda wildcards: f"{RESULTS}/runs/{REPAIRED[wildcards.repaired]}",
+        source=lambda wildcards: f"{RESULTS}/runs/{REPAIRED[known(wildcards.repaired, REPAIRED)]}",
         folder=f"{RESULTS}/runs/{{repaired}}",
     shell:
         "python -m codec_cliff.probes.repair --source {params.source} --folder {params.folder} > {log} 2>&1"

@@ -20,7 +20,7 @@ rule train:
         gpu=1,
         runtime=training_minutes,
     params:
-        run=lambda wildcards: json.dumps(STUDY.runs[wildcards.run].to_dict()),
+        run=lambda wildcards: json.dumps(RUNS[known(wildcards.run, RUNS)].to_dict()),
         recordings=TRAINING_RECORDINGS,
         folder=f"{RESULTS}/runs/{{run}}",
     shell:
