@@ -99,10 +99,9 @@ def test_the_papers_study_queues_what_is_worth_queueing(checkout):
     counts = jobs(planned)
     local = re.search(r"localrules:\n((?:    \w+,\n)+)", (ROOT / "Snakefile").read_text()).group(1)
     queued = {rule: count for rule, count in counts.items() if f" {rule}," not in local}
-    assert set(queued) == {"train", "prepare", "align", "reconstruct", "metric"}
-    readme = (ROOT / "profiles/slurm/README.md").read_text()
-    total = f"is {sum(counts.values())} steps, of which {sum(queued.values())} are jobs in the queue"
-    assert total in " ".join(readme.split())
+    assert set(queued) == {"train", "prepare", "align", "reconstruct", "metric"}, "light rules belong to localrules"
+    readme = " ".join((ROOT / "profiles/slurm/README.md").read_text().split())
+    assert f"{sum(queued.values())} jobs in the queue" in readme
 
 
 def test_training_asks_for_a_gpu_memory_and_the_time_it_will_take(checkout):
@@ -122,10 +121,7 @@ def test_a_codec_that_the_study_lacks_is_named_while_planning(checkout, name):
 def test_clean_branch_asks_which(checkout):
     asked = snakemake(checkout, "--", "clean_branch")
     assert asked.returncode != 0
-    assert (
-        "clean_branch: name the trained codec with --config branch=<codec>, one of 100hz-"
-        in asked.stdout + asked.stderr
-    )
+    assert "clean_branch: name the trained codec with --config branch=<codec>, one of " in asked.stdout + asked.stderr
 
 
 def test_every_stack_has_its_conda_environment(checkout, tmp_path):

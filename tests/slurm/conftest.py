@@ -1,5 +1,6 @@
 """A live SLURM of one node with fake GPUs for the whole session, and a checkout whose studies run through it."""
 
+import csv
 import os
 import re
 import shutil
@@ -218,3 +219,14 @@ def checkout(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Chec
     prepared = checkout.snakemake("--cores", "2", "--configfile", base.config, "--", *data)
     assert prepared.returncode == 0, prepared.stderr[-3000:]
     return checkout
+
+
+@pytest.fixture(scope="session")
+def steps_a_second(checkout: Checkout) -> float:
+    """How fast a training of the micro study is on this machine now."""
+    study = checkout.study("base", training={"steps": 20, "log_every_steps": 5})
+    trained = checkout.snakemake("--cores", "1", "--configfile", study.config, "--", study.model())
+    assert trained.returncode == 0, trained.stderr[-3000:]
+    with open(study.file("train.csv"), newline="") as file:
+        rows = list(csv.DictReader(file))
+    return (int(rows[-1]["step"]) - int(rows[0]["step"])) / (float(rows[-1]["seconds"]) - float(rows[0]["seconds"]))
