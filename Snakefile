@@ -22,13 +22,25 @@ include: "workflow/rules/metrics.smk"  # section 3.2
 include: "workflow/rules/report.smk"  # Tables 1-4, Figure 1, the page
 
 
+# Seconds to a minute of one core each: not worth a place in a cluster's queue, and downloads need its login node's network.
 localrules:
     all,
+    clean_branch,
+    codebook,
     controls,
+    coverage,
+    download,
     downloads,
+    figure,
     figure1,
+    page,
+    phonemes_per_frame,
     probes,
+    repair,
     report,
+    statistics,
+    synthesize,
+    table,
     table1,
     table2,
     table3,
@@ -99,6 +111,25 @@ rule report:
     """The page that holds tables, figure, choices and provenance."""
     input:
         f"{RESULTS}/report.html",
+
+
+rule clean_branch:
+    """Delete everything made of one trained codec, so that the next run makes it anew: --config branch=<codec>."""
+    log:
+        f"{LOGS}/clean_branch.log",
+    conda:
+        "envs/codec-cliff.yaml"
+    params:
+        results=results_folder,
+        codec=branch_to_clean,
+    shell:
+        "python -m codec_cliff.branch --results {params.results} --codec {params.codec} 2>&1 | tee {log}"
+
+
+onstart:
+    record_study(config, RESULTS)
+    for line in stale_models(STUDY, RESULTS):
+        print(line, file=sys.stderr)
 
 
 onsuccess:

@@ -1,42 +1,27 @@
 """Checkpoints that survive a kill: written aside, flushed, renamed; the previous one is kept until the new one is whole."""
 
 import fcntl
-import hashlib
 import json
 import logging
 import os
+import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from codec_cliff.config import Run, Training
+from codec_cliff.config import Run, digest
 from codec_cliff.errors import TrainingError
 from codec_cliff.files import atomic_path
 
 log = logging.getLogger("training")
 NAME = "checkpoint.pt"
 PREVIOUS = "checkpoint.previous.pt"
-# What may differ between the run that wrote a checkpoint and the one that goes on from it: where and how it is watched.
-FREE_KEYS = ("device", "log_every_steps", "checkpoint_every_seconds", "compile", "resident_store", "micro_batch_clips")
-
-
-def digest(run: Run) -> str:
-    """A hash of everything in a run's configuration that shapes its weights."""
-    values = {key: value for key, value in run.to_dict().items() if key != "gpus"}
-    younger = {field.name: field.default for field in fields(Training) if field.default is not MISSING}
-    values[
-        "training"
-    ] = {  # a key younger than a checkpoint, at the value that it had without a name, makes no difference
-        key: value
-        for key, value in values["training"].items()
-        if key not in FREE_KEYS and not (key in younger and value == younger[key])
-    }
-    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+FINISHED = "finished"  # hard links to a finished run's files, under names that no workflow deletes
+FINAL = ("model.safetensors", "run.json")
 
 
 def save_checkpoint(folder: Path, run: Run, state: dict[str, Any]) -> None:
@@ -74,6 +59,40 @@ def remove_checkpoints(folder: Path) -> None:
     """Once the final weights are written."""
     for name in (NAME, PREVIOUS):
         (folder / name).unlink(missing_ok=True)
+
+
+def keep_finished(folder: Path) -> None:
+    """Hold on to a finished run's weights and record.
+
+    Snakemake deletes the outputs of a job that it takes for failed or incomplete before it runs it again: where the driver was
+    killed and the job went on to its end, that would be a finished model.
+    """
+    (folder / FINISHED).mkdir(exist_ok=True)
+    for name in FINAL:
+        _link(folder / name, folder / FINISHED / name)
+
+
+def restore_finished(folder: Path, run: Run, recordings: str) -> bool:
+    """Put a finished run's files back in their places, if it was this very run on these very recordings."""
+    kept = folder / FINISHED
+    if not all((kept / name).exists() for name in FINAL):
+        return False
+    record = json.loads((kept / "run.json").read_text())
+    if (record.get("digest"), record.get("recordings")) != (digest(run), recordings):
+        return False
+    for name in FINAL:
+        _link(kept / name, folder / name)
+        os.utime(folder / name)
+    return True
+
+
+def _link(source: Path, target: Path) -> None:
+    """A second name for a file; a copy where the file system has no hard links."""
+    with atomic_path(target) as temporary:
+        try:
+            os.link(source, temporary)
+        except OSError:
+            shutil.copyfile(source, temporary)
 
 
 @contextmanager

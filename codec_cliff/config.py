@@ -1,5 +1,7 @@
 """A study's configuration, checked at the door and frozen; every derived number of the paper is computed here and nowhere else."""
 
+import hashlib
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
@@ -173,6 +175,25 @@ class Run:
     def from_dict(cls, values: Mapping[str, Any]) -> "Run":
         parts = {"model": Model, "discriminator": Discriminator, "losses": Losses, "training": Training}
         return _build(cls, {**values, **{name: _build(part, values[name]) for name, part in parts.items()}})
+
+
+# What may differ between two trainings that make the same weights: where they run and how they are watched.
+FREE_KEYS = ("device", "log_every_steps", "checkpoint_every_seconds", "compile", "resident_store", "micro_batch_clips")
+
+
+def digest(run: Run) -> str:
+    """A hash of everything in a run's configuration that shapes its weights.
+
+    A key younger than a checkpoint, at the value that it had without a name, makes no difference.
+    """
+    values = {key: value for key, value in run.to_dict().items() if key != "gpus"}
+    younger = {field.name: field.default for field in fields(Training) if field.default is not MISSING}
+    values["training"] = {
+        key: value
+        for key, value in values["training"].items()
+        if key not in FREE_KEYS and not (key in younger and value == younger[key])
+    }
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def bitrate(frame_rate: float, n_codebooks: int, codebook_size: int) -> float:

@@ -1,7 +1,9 @@
 """What a user can mend is raised as a UserError: its message says what is wrong, where, and the remedy."""
 
+import errno
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 
 class UserError(Exception):
@@ -32,10 +34,32 @@ class TrainingError(UserError):
     """A training run cannot start or go on."""
 
 
+class DiskError(UserError):
+    """A file cannot be written because its disk or quota is full."""
+
+    def __init__(self, path: object):
+        super().__init__(
+            f"{path}: no space left on its disk or in your quota; free some and give the same command again: "
+            "what is finished is kept, and training goes on from its last checkpoint"
+        )
+
+
+def is_full_disk(error: Exception) -> bool:
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
 def exit_cleanly(main: Callable[[], None]) -> None:
     """Run a command line; a UserError becomes one line on stderr and exit status 2 instead of a traceback."""
     try:
         main()
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        sys.exit(_report(error))
+    except OSError as error:
+        if not is_full_disk(error):
+            raise
+        sys.exit(_report(DiskError(error.filename or Path.cwd())))
+
+
+def _report(error: UserError) -> int:
+    print(f"error: {error}", file=sys.stderr)
+    return 2

@@ -2,17 +2,22 @@
 
 import csv
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from codec_cliff.errors import DiskError, is_full_disk
+
+FULL = 2**18  # bytes left on a disk that a writer has just failed on
 
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it is flushed to disk and renamed over `path`.
 
-    On an exception the temporary file is removed and an existing `path` stays as it was.
+    On an exception the temporary file is removed and an existing `path` stays as it was. Raises DiskError where the disk is full.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -22,6 +27,11 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
+    except Exception as error:
+        # The writers of torch and safetensors do not say so, but while the temporary file is there, the disk does.
+        if is_full_disk(error) or (temporary.exists() and shutil.disk_usage(path.parent).free < FULL):
+            raise DiskError(path) from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -12,9 +12,17 @@ from safetensors.torch import save_file
 from tqdm import tqdm
 
 from codec_cliff.allocator import keep_freed_memory
-from codec_cliff.checkpoint import load_checkpoint, remove_checkpoints, run_lock, save_checkpoint
+from codec_cliff.checkpoint import (
+    keep_finished,
+    load_checkpoint,
+    remove_checkpoints,
+    restore_finished,
+    run_lock,
+    save_checkpoint,
+)
 from codec_cliff.clips import ClipSource, step_clips
-from codec_cliff.config import Run
+from codec_cliff.config import Run, digest
+from codec_cliff.corpus.manifest import recordings_digest
 from codec_cliff.device import choose_device
 from codec_cliff.errors import TrainingError, exit_cleanly
 from codec_cliff.files import atomic_path
@@ -76,6 +84,13 @@ def train(run: Run, store: AudioStore, folder: Path, stop: Stop, threads: int = 
     Leaves config.json, train.csv, model.safetensors and run.json. Raises TrainingError on a loss or gradient that is not finite;
     the last good checkpoint stays. Under torchrun, every process calls this, and the first one writes.
     """
+    recordings = recordings_digest(store.utterances)
+    if restore_finished(folder, run, recordings):
+        log.info(
+            "%s: was trained to its end under these settings and is put back; to train it anew: "
+            "snakemake clean_branch --config branch=%s", run.codec, run.codec,
+        )  # fmt: skip
+        return
     with team(choose_device(run.training.device)) as (members, device):
         _train(run, store, folder, stop, threads, members, device)
 
@@ -199,8 +214,10 @@ def _train(run: Run, store: AudioStore, folder: Path, stop: Stop, threads: int, 
         save_file({name: tensor.contiguous() for name, tensor in weights.items()}, temporary)
     collapsed = row["codes_in_use"] < COLLAPSED
     record = run_record(run, device, seconds(), warnings, collapsed, tally.shares, micro.clips)
+    record |= {"digest": digest(run), "recordings": recordings_digest(store.utterances)}
     with atomic_path(folder / "run.json") as temporary:
         temporary.write_text(json.dumps(record, indent=1))
+    keep_finished(folder)
     remove_checkpoints(folder)
 
 

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from codec_cliff import checkpoint, training
-from codec_cliff.errors import TrainingError
+from codec_cliff.errors import DiskError, TrainingError
 from codec_cliff.models.dac import build_generator
 from codec_cliff.training import Stop, train
 from codec_cliff.training_log import CodesInUse
@@ -102,7 +102,7 @@ def test_a_failed_save_keeps_the_earlier_checkpoint(tiny_run, tmp_path, monkeypa
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(torch, "save", disk_full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(DiskError, match="no space left"):
         checkpoint.save_checkpoint(tmp_path, tiny_run, {"step": 2})
     monkeypatch.undo()
     assert checkpoint.load_checkpoint(tmp_path, tiny_run)["step"] == 1

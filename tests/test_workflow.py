@@ -1,6 +1,8 @@
 """The workflow itself: the paper's plan, mistakes before any job, and one whole study with a branch that breaks."""
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -71,6 +73,73 @@ def test_profiles_plan(checkout, profile):
     planned = snakemake(checkout, "-n", "--profile", f"profiles/{profile}")
     assert planned.returncode == 0, planned.stderr
     assert jobs(planned)["train"] == {"demo": 7, "local": 11, "slurm": 11}[profile]
+
+
+def test_the_target_rules_read_like_a_menu(checkout):
+    listed = snakemake(checkout, "--list-target-rules").stdout.splitlines()
+    menu = dict(re.fullmatch(r"(\w+) \((.+)\)", line).groups() for line in listed)  # each with a sentence
+    targets = {
+        "all",
+        "clean_branch",
+        "controls",
+        "downloads",
+        "figure1",
+        "report",
+        "table1",
+        "table2",
+        "table3",
+        "table4",
+    }
+    assert targets <= set(menu)
+
+
+def test_the_papers_study_queues_what_is_worth_queueing(checkout):
+    """The counts that profiles/slurm/README.md names."""
+    planned = snakemake(checkout, "-n", "--profile", "profiles/slurm", "all")
+    counts = jobs(planned)
+    local = re.search(r"localrules:\n((?:    \w+,\n)+)", (ROOT / "Snakefile").read_text()).group(1)
+    queued = {rule: count for rule, count in counts.items() if f" {rule}," not in local}
+    assert set(queued) == {"train", "prepare", "align", "reconstruct", "metric"}, "light rules belong to localrules"
+    readme = " ".join((ROOT / "profiles/slurm/README.md").read_text().split())
+    assert f"{sum(queued.values())} jobs in the queue" in readme
+
+
+def test_training_asks_for_a_gpu_memory_and_the_time_it_will_take(checkout):
+    planned = snakemake(checkout, "-n", "--profile", "profiles/slurm", "results/paper/runs/50hz/model.safetensors")
+    (resources,) = re.findall(r"rule train:.*?resources: (.*?)\n", planned.stdout + planned.stderr, re.S)
+    assert {"gpu=1", "slurm_partition=gpu", "mem_mb=32000"} <= set(resources.split(", "))
+    assert int(re.search(r"runtime=(\d+)", resources).group(1)) > 30
+
+
+@pytest.mark.parametrize("name", ["7hz", "6.25hz-fixed-token", "100hz-repaired"])
+def test_a_codec_that_the_study_lacks_is_named_while_planning(checkout, name):
+    planned = snakemake(checkout, "-n", f"results/paper/runs/{name}/model.safetensors")
+    assert planned.returncode != 0
+    assert f"{name}: the study paper has no such codec; it has " in planned.stdout + planned.stderr
+
+
+def test_clean_branch_asks_which(checkout):
+    asked = snakemake(checkout, "--", "clean_branch")
+    assert asked.returncode != 0
+    assert "clean_branch: name the trained codec with --config branch=<codec>, one of " in asked.stdout + asked.stderr
+
+
+def test_every_stack_has_its_conda_environment(checkout, tmp_path):
+    """A dry run with conda at hand, which is asked for nothing but its version and platform."""
+    conda = tmp_path / "conda"
+    info = '{"conda_version": "25.1.0", "platform": "linux-64", "conda_prefix": "/c", "root_prefix": "/c", "active_prefix": null}'
+    conda.write_text(
+        f'#!/bin/sh\ncase "$*" in *--version*) echo conda 25.1.0;; *channel_priority*) echo \'{{"channel_priority": "strict"}}\';;'
+        f" *) echo '{info}';; esac\n"
+    )
+    conda.chmod(0o755)
+    planned = subprocess.run(
+        [sys.executable, "-m", "snakemake", "-n", "--cores", "2", "--sdm", "conda", "all"],
+        cwd=checkout, capture_output=True, text=True, env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+    )  # fmt: skip
+    assert planned.returncode == 0, planned.stderr
+    for name in ("codec-cliff", "mfa", "qwen"):
+        assert f"envs/{name}.yaml will be created" in planned.stdout + planned.stderr
 
 
 def test_a_wrong_key_stops_before_any_job(checkout):
@@ -156,3 +225,85 @@ def test_tables_hold_every_codec_with_intervals_and_the_papers_values(study):
 def test_the_report_is_there(study):
     page = (study / RESULTS / "report.html").read_text()
     assert "6.25hz-fixed-duration-repaired" in page
+
+
+def touch(folder: Path) -> None:
+    """Give every file under a folder today's date, in an order of its own."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_file() and not path.is_symlink():
+            os.utime(path)
+
+
+@pytest.fixture
+def moved(study: Path, tmp_path: Path) -> Path:
+    """The finished study in another folder, its .snakemake folder with it."""
+    folder = tmp_path / "moved"
+    shutil.copytree(study, folder, symlinks=True)
+    return folder
+
+
+def plan(folder: Path) -> dict[str, int]:
+    planned = snakemake(folder, "-n", "--configfile", "tests/micro.yaml")
+    assert planned.returncode == 0, planned.stderr
+    return jobs(planned)
+
+
+def own_sources(folder: Path) -> Path:
+    """A copy of the package with new dates, as a fresh checkout has them."""
+    package = folder / "codec_cliff"
+    package.unlink()
+    shutil.copytree(
+        ROOT / "codec_cliff", package, ignore=shutil.ignore_patterns("__pycache__"), copy_function=shutil.copyfile
+    )
+    return package
+
+
+def test_moving_the_project_and_touching_its_files_reruns_nothing(moved):
+    assert plan(moved) == {}
+    own_sources(moved)
+    touch(moved / "results")
+    assert plan(moved) == {}
+
+
+def test_without_the_snakemake_folder_training_never_reruns(moved):
+    shutil.rmtree(moved / ".snakemake")
+    assert plan(moved) == {}
+    own_sources(moved)
+    touch(moved / "results")
+    for newest in ("corpus", "data"):
+        touch(moved / RESULTS / newest)
+    planned = plan(moved)
+    assert "prepare" in planned or "reconstruct" in planned  # not for want of anything to rerun
+    assert "train" not in planned
+
+
+def test_a_changed_metric_reruns_that_metric_alone(moved):
+    with open(own_sources(moved) / "metrics/stoi.py", "a") as file:
+        file.write("# changed\n")
+    planned = snakemake(moved, "-n", "--configfile", "tests/micro.yaml")
+    codecs = {
+        "original",
+        "opus_12",
+        "50hz",
+        "6.25hz-fixed-duration",
+        "6.25hz-fixed-duration-repaired",
+        "6.25hz-fixed-tokens",
+    }
+    rerun = set(re.findall(rf"output: {RESULTS}/metrics/(\S+)\.csv", planned.stdout + planned.stderr))
+    assert rerun == {f"{codec}/stoi" for codec in codecs}
+    assert not {"train", "repair", "reconstruct", "codebook", "align", "prepare"} & set(jobs(planned))
+
+
+def test_a_cleaned_branch_is_made_anew_and_no_other(moved):
+    cleaned = snakemake(
+        moved, "--configfile", "tests/micro.yaml", "--config", "branch=6.25hz-fixed-tokens", "--", "clean_branch"
+    )
+    assert cleaned.returncode == 0, cleaned.stderr
+    assert "deleted results/micro/runs/6.25hz-fixed-tokens" in cleaned.stdout
+    planned = plan(moved)
+    expected = {"train": 1, "reconstruct": 1, "codebook": 1, "metric": 5}
+    assert {rule: planned.get(rule, 0) for rule in [*expected, "prepare", "repair"]} == {
+        **expected,
+        "prepare": 0,
+        "repair": 0,
+    }

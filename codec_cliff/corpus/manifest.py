@@ -1,6 +1,8 @@
 """The manifest: one row an utterance, the only description of a split that the rest of the pipeline reads."""
 
 import csv
+import hashlib
+import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -54,6 +56,12 @@ def read_manifest(path: str | Path) -> list[Utterance]:
     if not utterances:
         raise CorpusError(f"{path}: holds no utterance")
     return utterances
+
+
+def recordings_digest(utterances: Iterable[Utterance]) -> str:
+    """A hash of which recordings these are: ids, lengths and transcripts in their order, wherever the files lie."""
+    rows = [[row.utterance_id, row.n_samples, row.sample_rate, row.transcript] for row in utterances]
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
 
 
 def check_unique(utterance_ids: list[str], where: str | Path) -> None:

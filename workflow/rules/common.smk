@@ -1,5 +1,6 @@
 # The study, checked and frozen, and the names that the rule files share.
 import json
+import math
 import os
 import re
 import sys
@@ -8,7 +9,9 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from codec_cliff.config import load_study
+from codec_cliff.cost import projected_seconds
 from codec_cliff.errors import ConfigError
+from codec_cliff.status import record_study, stale_models
 
 # Jobs call `python`: the one that Snakemake itself runs in, unless a conda environment puts its own before it.
 # They run side by side, so they report in plain lines; a progress bar is for one process alone.
@@ -16,6 +19,8 @@ os.environ.update(
     PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()]),
     TQDM_DISABLE="1",
 )
+
+BRANCH = config.pop("branch", None)  # for the target clean_branch; no part of a study
 
 try:
     STUDY = load_study(config)
@@ -34,6 +39,8 @@ ENVIRONMENTS = {
     "flexicodec": "../../envs/flexicodec.yaml",
 }  # stacks that cannot live with the others
 
+RUNS, REPAIRED = STUDY.runs, STUDY.repaired
+CODECS = dict.fromkeys([*STUDY.evaluated, *RUNS])
 METRICS = list(STUDY.metrics)
 BACKEND_MODULES = {
     "pocketsphinx": ["metrics/recognisers/pocketsphinx"],
@@ -65,19 +72,47 @@ def corpus_root(wildcards):
     return CORPUS_ROOT
 
 
+def branch_to_clean(wildcards):
+    """The codec that `--config branch=<codec>` names."""
+    if BRANCH in RUNS:
+        return BRANCH
+    raise WorkflowError(
+        f"clean_branch: name the trained codec with --config branch=<codec>, one of {', '.join(RUNS)}"
+        + (f"; not {BRANCH}" if BRANCH else "")
+    )
+
+
+def training_minutes(wildcards):
+    """Wall time that a scheduler is asked for: half as much again as projected, and time to start."""
+    return 30 + math.ceil(
+        1.5 * projected_seconds(RUNS[known(wildcards.run, RUNS)]) / 60
+    )
+
+
 def alternatives(names):
     """A wildcard constraint that matches exactly these names."""
     return "|".join(re.escape(name) for name in names) or "(?!)"
 
 
+# Shapes, not lists of names: Snakemake reads a constraint's whole text for every job, so a list would make planning quadratic.
+# `known` says which names there are.
 wildcard_constraints:
     split="train|test",
-    run=alternatives(STUDY.runs),
-    repaired=alternatives(STUDY.repaired),
-    codec=alternatives(dict.fromkeys([*STUDY.evaluated, *STUDY.runs])),
+    run="[^/]+(?<!-repaired)",
+    repaired="[^/]+-repaired",
+    codec="[^/]+",
     metric=alternatives(METRICS),
     table=alternatives(TABLES),
     probe="[a-z]+",
+
+
+def known(name, names):
+    """`name`, if the study has it; raises WorkflowError otherwise, while planning."""
+    if name in names:
+        return name
+    raise WorkflowError(
+        f"{name}: the study {STUDY.study} has no such codec; it has {', '.join(names)}"
+    )
 
 
 def source(name):
@@ -85,14 +120,19 @@ def source(name):
     return f"codec_cliff/{name}.py"
 
 
-def weights(wildcards):
-    """What a codec is reconstructed with: a trained or repaired model; published codecs are fetched beforehand."""
-    local = wildcards.codec in STUDY.runs or wildcards.codec in STUDY.repaired
-    return (
-        f"{RESULTS}/runs/{wildcards.codec}/model.safetensors"
-        if local
-        else fetched(wildcards.codec)
-    )
+def weights(codec):
+    """A trained or repaired model. Its small record is compared by content; the weights' own date means nothing, for a copied
+    or touched file is no new model. Published codecs are fetched beforehand."""
+    folder = f"{RESULTS}/runs/{codec}"
+    if codec in REPAIRED:
+        return [f"{folder}/repair.json", ancient(f"{folder}/model.safetensors")]
+    if codec in RUNS:
+        return [f"{folder}/run.json", ancient(f"{folder}/model.safetensors")]
+    return fetched(codec)
+
+
+def codec_weights(wildcards):
+    return weights(known(wildcards.codec, CODECS))
 
 
 def reconstruction_environment(wildcards):

@@ -12,6 +12,16 @@ CORPUS_READY = {
     "synthetic": [f"{CORPUS_ROOT}/synthetic.tsv"],
     "folder": [],
 }[STUDY.corpus.kind]
+# What a training depends on: which recordings, not where they lie.
+TRAINING_RECORDINGS = json.dumps(
+    [
+        STUDY.corpus.kind,
+        STUDY.corpus.train,
+        STUDY.corpus.max_train_utterances,
+        STUDY.corpus.bad_files,
+        STUDY.sample_rate,
+    ]
+)
 
 
 rule synthesize:

@@ -49,7 +49,7 @@ rule metric:
         lambda wildcards: fetched(STUDY.metrics[wildcards.metric]),
         references=references,
         manifest=f"{RESULTS}/data/test.tsv",
-        store=f"{RESULTS}/data/test.npy",
+        store=ancient(f"{RESULTS}/data/test.npy"),
         reconstruction=f"{RESULTS}/reconstruction/{{codec}}/manifest.tsv",
     output:
         f"{RESULTS}/metrics/{{codec}}/{{metric}}.csv",

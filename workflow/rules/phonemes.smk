@@ -13,7 +13,7 @@ rule align:
         source(f"alignment/{ALIGNER}"),
         ALIGNER_READY,
         manifest=f"{RESULTS}/data/test.tsv",
-        store=f"{RESULTS}/data/test.npy",
+        store=ancient(f"{RESULTS}/data/test.npy"),
     output:
         f"{RESULTS}/alignment/textgrids.tsv",
     log:

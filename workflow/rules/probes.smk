@@ -43,7 +43,7 @@ rule repair:
     input:
         source("probes/repair"),
         source("probes/edits"),
-        model=lambda wildcards: f"{RESULTS}/runs/{STUDY.repaired[wildcards.repaired]}/model.safetensors",
+        model=lambda wildcards: weights(REPAIRED[known(wildcards.repaired, REPAIRED)]),
     output:
         f"{RESULTS}/runs/{{repaired}}/model.safetensors",
         f"{RESULTS}/runs/{{repaired}}/repair.json",
@@ -52,7 +52,7 @@ rule repair:
     conda:
         MAIN_ENVIRONMENT
     params:
-        source=lambda wildcards: f"{RESULTS}/runs/{STUDY.repaired[wildcards.repaired]}",
+        source=lambda wildcards: f"{RESULTS}/runs/{REPAIRED[known(wildcards.repaired, REPAIRED)]}",
         folder=f"{RESULTS}/runs/{{repaired}}",
     shell:
         "python -m codec_cliff.probes.repair --source {params.source} --folder {params.folder} > {log} 2>&1"

@@ -5,9 +5,9 @@ rule reconstruct:
     """Decoded audio and codes of one codec; the originals are a codec too."""
     input:
         source("reconstruction"),
-        weights,
+        codec_weights,
         manifest=f"{RESULTS}/data/test.tsv",
-        store=f"{RESULTS}/data/test.npy",
+        store=ancient(f"{RESULTS}/data/test.npy"),
     output:
         f"{RESULTS}/reconstruction/{{codec}}/manifest.tsv",
         f"{RESULTS}/reconstruction/{{codec}}/codec.json",

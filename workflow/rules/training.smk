@@ -1,4 +1,6 @@
 # Sections 3.3 and 3.4: one job a codec. Only the final weights are declared: a failed job keeps its checkpoint and goes on from it.
+# Training is repeated where its settings or the choice of recordings change, never because a file has a newer date: the data are
+# `ancient`. `codec-cliff status` and the start of every run name models that were trained on other recordings than lie there now.
 
 
 def launcher(wildcards):
@@ -12,8 +14,8 @@ def launcher(wildcards):
 rule train:
     """Train one frame rate under one clip protocol."""
     input:
-        manifest=f"{RESULTS}/data/train.tsv",
-        store=f"{RESULTS}/data/train.npy",
+        manifest=ancient(f"{RESULTS}/data/train.tsv"),
+        store=ancient(f"{RESULTS}/data/train.npy"),
     output:
         f"{RESULTS}/runs/{{run}}/model.safetensors",
         f"{RESULTS}/runs/{{run}}/run.json",
@@ -23,10 +25,12 @@ rule train:
     conda:
         MAIN_ENVIRONMENT
     resources:
-        gpu=lambda wildcards: STUDY.runs[wildcards.run].gpus,
+        gpu=lambda wildcards: RUNS[known(wildcards.run, RUNS)].gpus,
+        runtime=training_minutes,
     params:
         launcher=launcher,
-        run=lambda wildcards: json.dumps(STUDY.runs[wildcards.run].to_dict()),
+        run=lambda wildcards: json.dumps(RUNS[known(wildcards.run, RUNS)].to_dict()),
+        recordings=TRAINING_RECORDINGS,
         folder=f"{RESULTS}/runs/{{run}}",
     shell:
         "{params.launcher} codec_cliff.training --run {params.run:q} --manifest {input.manifest} --store {input.store} --folder {params.folder} --threads {threads} --log {log}"
