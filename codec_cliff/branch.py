@@ -1,4 +1,4 @@
-"""Delete everything that was made of one trained codec, so that the next run makes this branch anew and no other."""
+"""Delete everything that was made of one trained codec, and the tables that show it, so that the next run makes it anew."""
 
 import argparse
 import shutil
@@ -8,15 +8,21 @@ from codec_cliff.checkpoint import run_lock
 from codec_cliff.errors import exit_cleanly
 
 KEPT = ("logs",)
+SUMMARIES = (
+    "tables",
+    "figures",
+)  # made of all branches in seconds; as long as they stand, Snakemake sees nothing to do
 
 
 def branch_paths(results: Path, codec: str) -> list[Path]:
-    """Files and folders of `codec` and of its repaired model, in whichever part of the results they lie."""
+    """Files and folders of `codec` and of its repaired model, in whichever part of the results they lie, and what sums them up."""
     names = {codec, f"{codec}-repaired"}
     parts = [part for part in sorted(results.iterdir()) if part.is_dir() and part.name not in KEPT]
-    return [
+    own = [
         path for part in parts for path in sorted(part.iterdir()) if {path.name, path.name.removesuffix(".csv")} & names
     ]
+    summaries = [path for path in sorted(results.iterdir()) if path.is_file() and path.name != "study.json"]
+    return own + [part for part in parts if part.name in SUMMARIES] + summaries if own else []
 
 
 def clean_branch(results: Path, codec: str) -> list[Path]:

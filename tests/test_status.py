@@ -153,8 +153,9 @@ def test_an_unknown_study_is_an_error(results):
 
 
 def test_clean_branch_takes_one_branch_and_spares_a_working_trainer(tmp_path):
-    kept = [f"runs/{RUN}s/run.json", "metrics/50hz/stoi.csv", f"logs/{RUN}", "codebook/50hz.csv", "summary.csv"]
+    kept = [f"runs/{RUN}s/run.json", "metrics/50hz/stoi.csv", f"logs/{RUN}", "codebook/50hz.csv", "study.json"]
     gone = [f"runs/{RUN}/run.json", f"runs/{RUN}-repaired/x", f"metrics/{RUN}/stoi.csv", f"codebook/{RUN}.csv"]
+    gone += ["summary.csv", "report.html", "tables/table4.md"]
     for name in kept + gone:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()

@@ -76,7 +76,7 @@ rule probe_scores:
     conda:
         MAIN_ENVIRONMENT
     params:
-        folder=f"{RESULTS}/runs/{{codec}}",
+        folder=lambda wildcards, input: Path(input.model).parent,
         metrics=[f"{name}:{STUDY.metrics[name]}" for name in STUDY.probes.metrics],
         cache=STUDY.cache,
     shell:
@@ -96,7 +96,7 @@ rule probe_drift:
     conda:
         MAIN_ENVIRONMENT
     params:
-        folder=f"{RESULTS}/runs/{{codec}}",
+        folder=lambda wildcards, input: Path(input.model).parent,
     shell:
         "python -m codec_cliff.probes.drift --run-folder {params.folder} --output {output} > {log} 2>&1"
 

@@ -3,14 +3,6 @@
 # `ancient`. `codec-cliff status` and the start of every run name models that were trained on other recordings than lie there now.
 
 
-def launcher(wildcards):
-    """One process a GPU where a codec is given several."""
-    gpus = STUDY.runs[wildcards.run].gpus
-    return (
-        f"torchrun --standalone --nproc-per-node={gpus} -m" if gpus > 1 else "python -m"
-    )
-
-
 rule train:
     """Train one frame rate under one clip protocol."""
     input:
