@@ -74,7 +74,7 @@ PriorityType=priority/basic
 JobRequeue=1
 GresTypes=gpu
 $accounting
-NodeName=$NODE NodeAddr=127.0.0.1 CPUs=4 RealMemory=512000 Gres=gpu:fake:$GPUS State=UNKNOWN
+NodeName=$NODE NodeAddr=127.0.0.1 CPUs=8 RealMemory=512000 Gres=gpu:fake:$GPUS State=UNKNOWN
 PartitionName=cpu Nodes=$NODE Default=YES MaxTime=7-00:00:00 State=UP OverSubscribe=NO
 PartitionName=gpu Nodes=$NODE Default=NO MaxTime=7-00:00:00 State=UP OverSubscribe=NO
 CONF

@@ -112,8 +112,10 @@ class Driver:
         with open(log, "w") as file:
             # a session of its own: Ctrl-C goes to it and not to the test
             self.process = subprocess.Popen(
-                command, cwd=folder, stdout=file, stderr=file, start_new_session=True, env=environment()
-            )
+                command, cwd=folder, stdout=file, stderr=file, start_new_session=True, env=environment(),
+                # a shell's background job, and what it starts, would ignore Ctrl-C
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            )  # fmt: skip
 
     @property
     def said(self) -> str:

@@ -204,7 +204,8 @@ def test_interference_of_operators(cluster, branch, observed):
     assert all(whole(branch, run) for run in (RUN, *OTHERS))
     assert set(cluster.jobs(f"train_wildcards_{requeued}")) - earlier == {ids[requeued]}  # the same job
     observed.add(
-        "`scontrol requeue` of a running training", "SLURM put the same job back in the queue for two minutes, then it went on; the driver noticed nothing",
+        "`scontrol requeue` of a running training",
+        "SLURM put the same job back in the queue for two minutes, then it went on; the driver noticed nothing",
         lost[requeued], f"`codec-cliff status`: `{' '.join(stopped.split()[1:])}`",
     )  # fmt: skip
     observed.add(
