@@ -10,7 +10,10 @@ from snakemake.exceptions import WorkflowError
 
 from codec_cliff.config import load_study
 from codec_cliff.cost import projected_seconds
+from codec_cliff.downloads import pin_of
 from codec_cliff.errors import ConfigError
+from codec_cliff.metrics.scorer import WITH_REFERENCE
+from codec_cliff.pins import DOWNLOADS
 from codec_cliff.status import record_study, stale_models
 
 # Jobs call `python`: the one that Snakemake itself runs in, unless a conda environment puts its own before it.
@@ -41,7 +44,17 @@ ENVIRONMENTS = {
 
 RUNS, REPAIRED = STUDY.runs, STUDY.repaired
 CODECS = dict.fromkeys([*STUDY.evaluated, *RUNS])
+METRIC_ENVIRONMENTS = {
+    "pymcd": "../../envs/mcd.yaml",
+    "espnet_wavlm": "../../envs/espnet.yaml",
+}
+
 METRICS = list(STUDY.metrics)
+FETCHED = [
+    name
+    for name in (*STUDY.reference_codecs, *STUDY.metrics.values())
+    if name in DOWNLOADS
+]
 BACKEND_MODULES = {
     "pocketsphinx": ["metrics/recognisers/pocketsphinx"],
     "mms_1b_all": ["metrics/recognisers/mms"],
@@ -138,6 +151,27 @@ def codec_weights(wildcards):
 def reconstruction_environment(wildcards):
     """The main environment but for stacks that cannot live in it."""
     return ENVIRONMENTS.get(wildcards.codec, MAIN_ENVIRONMENT)
+
+
+def cache_folder(wildcards):
+    """Where downloads go."""
+    return STUDY.cache
+
+
+def fetched(name):
+    """The marker of a codec's or a backend's downloads; nothing where it has none."""
+    return f"{STUDY.cache}/downloads/{name}.complete" if name in DOWNLOADS else []
+
+
+def metric_environment(wildcards):
+    """The main environment but for backends that cannot live in it."""
+    return METRIC_ENVIRONMENTS.get(STUDY.metrics[wildcards.metric], MAIN_ENVIRONMENT)
+
+
+def references_of(wildcards):
+    """What the metric has computed of the recordings alone, where it has such a side."""
+    shared = wildcards.metric in WITH_REFERENCE
+    return f"{RESULTS}/references/{wildcards.metric}.npz" if shared else []
 
 
 def metric_modules(wildcards):

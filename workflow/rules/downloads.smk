@@ -1,17 +1,4 @@
 # Everything that jobs would otherwise look for on the network, fetched and verified where Snakemake itself runs.
-from codec_cliff.downloads import pin_of
-from codec_cliff.pins import DOWNLOADS
-
-FETCHED = [
-    name
-    for name in (*STUDY.reference_codecs, *STUDY.metrics.values())
-    if name in DOWNLOADS
-]
-
-
-def fetched(name):
-    """The marker of a codec's or a backend's downloads; nothing where it has none."""
-    return f"{STUDY.cache}/downloads/{name}.complete" if name in DOWNLOADS else []
 
 
 localrules:
@@ -32,7 +19,7 @@ rule fetch:
     conda:
         MAIN_ENVIRONMENT
     params:
-        cache=STUDY.cache,
+        cache=cache_folder,
         pins=lambda wildcards: pin_of(wildcards.name),
     message:
         "{wildcards.name}: {params.pins}"

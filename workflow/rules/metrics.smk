@@ -1,21 +1,4 @@
 # Section 3.2: one job a codec and metric, one row an utterance.
-from codec_cliff.metrics.scorer import WITH_REFERENCE
-
-METRIC_ENVIRONMENTS = {
-    "pymcd": "../../envs/mcd.yaml",
-    "espnet_wavlm": "../../envs/espnet.yaml",
-}
-
-
-def metric_environment(wildcards):
-    """The main environment but for backends that cannot live in it."""
-    return METRIC_ENVIRONMENTS.get(STUDY.metrics[wildcards.metric], MAIN_ENVIRONMENT)
-
-
-def references(wildcards):
-    """What the metric has computed of the recordings alone."""
-    shared = wildcards.metric in WITH_REFERENCE
-    return f"{RESULTS}/references/{wildcards.metric}.npz" if shared else []
 
 
 rule references:
@@ -47,7 +30,7 @@ rule metric:
     input:
         metric_modules,
         lambda wildcards: fetched(STUDY.metrics[wildcards.metric]),
-        references=references,
+        references=references_of,
         manifest=f"{RESULTS}/data/test.tsv",
         store=ancient(f"{RESULTS}/data/test.npy"),
         reconstruction=f"{RESULTS}/reconstruction/{{codec}}/manifest.tsv",
