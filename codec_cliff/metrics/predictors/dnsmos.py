@@ -42,10 +42,7 @@ class DnsmosP808(WithoutReference):
         length = int(SECONDS * self.sample_rate)
         while len(audio) < length:
             audio = np.tile(audio, 2)
-        n_windows = int(len(audio) // self.sample_rate - SECONDS) + 1
-        starts = [
-            start for start in range(0, n_windows * self.sample_rate, self.sample_rate) if start + length <= len(audio)
-        ]
+        starts = window_starts(len(audio), self.sample_rate)
         scores = [
             self.session.run(None, {"input_1": features[None]})[0][0, 0] for features in self.inputs(audio, starts)
         ]
@@ -66,6 +63,13 @@ class DnsmosP808(WithoutReference):
     def decibel(self, frames: np.ndarray) -> np.ndarray:
         """Frames (K, 321) to mel power in decibel, (K, 120)."""
         return 10 * np.log10(np.maximum(power_spectrum(frames, N_FFT) @ self.filters.T, 1e-10))
+
+
+def window_starts(n_samples: int, rate: int) -> list[int]:
+    """Where speechmos' windows begin: every second; those that its rounding leaves a sample short it leaves out."""
+    length, n_windows = int(SECONDS * rate), int(n_samples // rate - SECONDS) + 1
+    ends = ((number, min(n_samples, int((number + SECONDS) * rate))) for number in range(n_windows))
+    return [number * rate for number, end in ends if end - number * rate >= length]
 
 
 def edge_frame(audio: np.ndarray, start: int, number: int) -> np.ndarray:
