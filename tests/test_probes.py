@@ -309,6 +309,17 @@ def test_zeroing_changes_no_chunk_of_the_training_length(trained, store):
     assert not torch.equal(decoded[WHOLE], decoded["zero-uncovered"])
 
 
+def test_an_edited_encoder_makes_its_own_codes(store):
+    torch.manual_seed(0)
+    run = tokens_of(6.25, 2)
+    codec = TrainedCodec(run, build_generator(run), "cpu")
+    audio, shared = torch.from_numpy(store.audio(3)), torch.zeros(2, 14, dtype=torch.int64)
+    for variant in variants(codec):
+        decoder_alone = variant.name in (WHOLE, "chunks", "overlapping-chunks") or "zero-only:decoder" in variant.name
+        expected = shared if decoder_alone else variant.codec.encode(audio)
+        assert torch.equal(variant.codes(audio, shared), expected), variant.name
+
+
 def test_every_variant_scores_every_utterance(trained, store):
     codec = TrainedCodec(*_loaded(trained), "cpu")
     scores, positions = (pd.DataFrame(rows) for rows in measure(codec, store, [Pystoi(store.utterances, None, "cpu")]))

@@ -60,7 +60,7 @@ def test_the_papers_plan_holds_eleven_trainings(checkout):
 
 
 @pytest.mark.parametrize(
-    "target", ["table1", "table2", "table3", "table4", "figure1", "report", "controls", "downloads"]
+    "target", ["table1", "table2", "table3", "table4", "figure1", "report", "controls", "probes", "downloads"]
 )
 def test_every_target_plans(checkout, target):
     planned = snakemake(checkout, "-n", target)
@@ -68,11 +68,11 @@ def test_every_target_plans(checkout, target):
     assert jobs(planned)
 
 
-@pytest.mark.parametrize("profile", ["demo", "local", "slurm"])
+@pytest.mark.parametrize("profile", ["demo", "pilot", "local", "slurm"])
 def test_profiles_plan(checkout, profile):
     planned = snakemake(checkout, "-n", "--profile", f"profiles/{profile}")
     assert planned.returncode == 0, planned.stderr
-    assert jobs(planned)["train"] == {"demo": 7, "local": 11, "slurm": 11}[profile]
+    assert jobs(planned)["train"] == {"demo": 7, "pilot": 8, "local": 11, "slurm": 11}[profile]
 
 
 def test_the_target_rules_read_like_a_menu(checkout):

@@ -1,5 +1,6 @@
 """What a probe answers with: rows for its table, and verdicts in computed sentences."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from codec_cliff.bootstrap import Estimate
@@ -30,6 +31,11 @@ def signed(estimate: Estimate) -> str:
 def sign(estimate: Estimate) -> str:
     """`+`, `-`, or `0` where the interval holds zero."""
     return "+" if estimate.low > 0 else "-" if estimate.high < 0 else "0"
+
+
+def in_all(models: Sequence[object]) -> str:
+    """`in all 3 models`; one model is called what it is."""
+    return f"in all {len(models)} models" if len(models) > 1 else "in the one model there is"
 
 
 def spread_sentence(spread: tuple[float, int]) -> str:

@@ -6,7 +6,7 @@ No training differs between the two sides of these differences, so speakers alon
 from collections.abc import Sequence
 
 from codec_cliff.bootstrap import Estimate
-from codec_cliff.probes.answer import Answer, Verdict, sign, signed
+from codec_cliff.probes.answer import Answer, Verdict, in_all, sign, signed
 from codec_cliff.probes.arms import Arm, Scores
 from codec_cliff.probes.variants import WHOLE
 
@@ -86,11 +86,11 @@ def _repair_verdict(rate: float, arms: Sequence[Arm], scores: Scores) -> Verdict
     }
     evidence += f" {_sentence('zero-uncovered minus zero-covered', beyond)}."
     agreed = _agreed(found["zero-uncovered"])
-    words = {"-": "no, zeroing harms every model", "0": "not settled at this scale"}
+    words = {"-": f"no, zeroing harms, {in_all(beyond)}", "0": "not settled at this scale"}
     verdict = words.get(agreed, "not settled at this scale: the models disagree")
     if agreed == "+":
         more = _agreed(beyond) == "+"
-        verdict = "yes, in every model" if more else "not settled at this scale: zeroing covered taps helps as much"
+        verdict = f"yes, {in_all(beyond)}" if more else "not settled at this scale: zeroing covered taps helps as much"
     return Verdict(question, verdict, evidence)
 
 

@@ -1,6 +1,6 @@
 """One finished model in all its variants: as it is, repaired, its controls, decoded in chunks; every utterance scored for each.
 
-The codes are made once, by the model as it is: all variants differ in the decoder, or in how it is called.
+Variants that differ in the decoder, or in how it is called, share the codes of the model as it is; an edited encoder makes its own.
 """
 
 import argparse
@@ -29,10 +29,17 @@ WHOLE = "whole"  # the model as it is, on whole utterances
 
 
 class Variant:
-    """A name, a codec, and how it decodes: chunk length and hop in tokens, or None for whole utterances."""
+    """A name, a codec, and how it decodes: chunk length and hop in tokens, or None for whole utterances.
 
-    def __init__(self, name: str, codec: TrainedCodec, chunk: tuple[int, int] | None = None):
-        self.name, self.codec, self.chunk = name, codec, chunk
+    `encodes` where its encoder is not the model's own.
+    """
+
+    def __init__(self, name: str, codec: TrainedCodec, chunk: tuple[int, int] | None = None, encodes: bool = False):
+        self.name, self.codec, self.chunk, self.encodes = name, codec, chunk, encodes
+
+    def codes(self, audio: torch.Tensor, shared: torch.Tensor) -> torch.Tensor:
+        """The codes (n_codebooks, N) that this variant decodes: `shared`, or its own encoder's of audio (T,)."""
+        return self.codec.encode(audio) if self.encodes else shared
 
     def decode(self, codes: torch.Tensor, n_samples: int) -> torch.Tensor:
         """Codes (n_codebooks, N) to audio (n_samples,), rounded to 16 bits like every reconstruction."""
@@ -55,16 +62,18 @@ def variants(codec: TrainedCodec) -> Iterator[Variant]:
     for name in edit_names(layers):
         model = build_generator(run)  # a weight-normed module cannot be copied
         model.load_state_dict(codec.model.state_dict())
-        edit(model, name, layers, run.seed)
-        edited[name] = TrainedCodec(run, model, codec.device)
-        yield Variant(name, edited[name])
+        touched = edit(model, name, layers, run.seed)
+        encodes = any(layer.startswith("encoder.") for layer in touched)
+        edited[name] = Variant(name, TrainedCodec(run, model, codec.device), encodes=encodes)
+        yield edited[name]
     length = run.tokens_per_clip
     yield Variant("chunks", codec, (length, length))
     if length > 1:
         overlapping = length, max(1, length // 3)
         yield Variant("overlapping-chunks", codec, overlapping)
         if edited:
-            yield Variant("zero-uncovered, overlapping-chunks", edited["zero-uncovered"], overlapping)
+            repaired = edited["zero-uncovered"]
+            yield Variant(f"{repaired.name}, overlapping-chunks", repaired.codec, overlapping, repaired.encodes)
 
 
 def measure(
@@ -75,8 +84,9 @@ def measure(
     decoders = list(variants(codec))
     for index, utterance in enumerate(tqdm(store.utterances, codec.run.codec, disable=None)):
         audio = torch.from_numpy(store.audio(index))
-        codes = codec.encode(audio)
+        shared = codec.encode(audio)
         for variant in decoders:
+            codes = variant.codes(audio, shared)
             decoded = variant.decode(codes, audio.shape[0])
             leading = {"codec": codec.run.codec, "variant": variant.name}
             leading |= {"utterance_id": utterance.utterance_id, "speaker_id": utterance.speaker_id}

@@ -7,7 +7,7 @@ import pandas as pd
 
 from codec_cliff.bootstrap import Resampling, bootstrap_ratio, paired_difference
 from codec_cliff.config import Run
-from codec_cliff.probes.answer import Answer, Verdict, sign, signed
+from codec_cliff.probes.answer import Answer, Verdict, in_all, sign, signed
 from codec_cliff.probes.arms import Arm
 from codec_cliff.probes.variants import WHOLE
 
@@ -49,8 +49,8 @@ def _edge_verdict(rate: float, rows: pd.DataFrame, found: Sequence[Arm], by: Res
     question = f"Does zeroing the uncovered taps at {rate:g} Hz lower the error inside utterances, where all of them meet tokens?"
     signs = {sign(change[True]) for change in changes.values()}
     words = {
-        "-": "yes: zeroing them lowers the error there, in every model",
-        "+": "no: zeroing them raises the error there",
+        "-": f"yes, {in_all(changes)}",
+        "+": f"no, it raises the error {in_all(changes)}",
     }
     verdict = (
         words.get(next(iter(signs)), "not settled at this scale") if len(signs) == 1 else "not settled at this scale"

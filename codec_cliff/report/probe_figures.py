@@ -63,14 +63,14 @@ def dose(study: Study, results: Path) -> Figure:
         axis.set_title(f"{rate:g} Hz", loc="left", fontsize=7)
         axis.set_xlabel("Tokens a training clip")
         axis.set_ylabel("STOI")
-        axis.legend(frameon=False, fontsize=6)
+        axis.legend(frameon=False, fontsize=6, loc="lower left")
     return figure
 
 
 def audio(study: Study, results: Path) -> Figure:
     """The effects of more tokens and more audio with their intervals."""
     rows = [row for row in read_rows(results / "probes" / "audio.csv") if "effect" in row]
-    figure, (axis,) = _panels(1)
+    figure, (axis,) = _panels(1, width=7)
     labels = [f"{row['frame_rate']:g} Hz: {row['effect']}" for row in rows]
     _intervals(axis, rows, labels, "difference")
     axis.set_xlabel("Difference in STOI")
@@ -80,8 +80,11 @@ def audio(study: Study, results: Path) -> Figure:
 def repair(study: Study, results: Path) -> Figure:
     """What each edit of each model changes."""
     rows = [row for row in read_rows(results / "probes" / "repair.csv") if "variant" in row]
-    figure, (axis,) = _panels(1, height=max(1.2, 0.16 * len(rows)))
+    figure, (axis,) = _panels(1, height=max(1.2, 0.16 * len(rows)), width=7)
     _intervals(axis, rows, [f"{row['codec']}: {row['variant']}" for row in rows], "difference")
+    axis.set_xscale("symlog", linthresh=0.02)  # a control that silences a layer lies ten times as far away
+    axis.set_xticks([-0.2, -0.05, -0.02, -0.01, 0, 0.01, 0.02], minor=False)
+    axis.xaxis.set_major_formatter("{x:g}")
     axis.set_xlabel("Difference in STOI to the model as it is")
     return figure
 
@@ -89,7 +92,7 @@ def repair(study: Study, results: Path) -> Figure:
 def load(study: Study, results: Path) -> Figure:
     """Slopes on phonemic load within and across frame rates."""
     rows = [row for row in read_rows(results / "probes" / "load.csv") if "metric" in row]
-    figure, (axis,) = _panels(1)
+    figure, (axis,) = _panels(1, width=7)
     both = [
         {
             "value": row[part],
@@ -125,7 +128,7 @@ def drift(study: Study, results: Path) -> Figure:
 def positions(study: Study, results: Path) -> Figure:
     """Error by distance from the utterance's edge and from a token boundary, models with uncovered taps."""
     rows = read_rows(results / "probes" / "positions.csv")
-    figure, axes = _panels(2)
+    figure, axes = _panels(2, height=3.2)
     drawn = [row for row in rows if row["variant"] == "zero-uncovered"]
     codecs = list(dict.fromkeys(row["codec"] for row in drawn))
     for axis, kind in zip(axes, ("utterance_edge", "token_boundary"), strict=True):
@@ -138,7 +141,8 @@ def positions(study: Study, results: Path) -> Figure:
         axis.set_xlabel(f"{kind.replace('_', ' ').capitalize()}: distance bin")
         axis.set_ylabel("Log-mel error (dB)")
     if codecs:
-        axes[0].legend(frameon=False, fontsize=5)
+        handles, labels = axes[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=5)
     return figure
 
 
@@ -151,9 +155,10 @@ def _intervals(axis, rows: list[Row], labels: list[str], key: str) -> None:
     axis.invert_yaxis()
 
 
-def _panels(number: int, height: float = 2.4):
-    """A row of panels, one column (3.5 in) or two wide."""
-    figure, axes = plt.subplots(1, max(1, number), figsize=(3.5 * min(2, max(1, number)), height), layout="constrained")
+def _panels(number: int, height: float = 2.4, width: float = 3.5):
+    """A row of panels, each of `width` inches, two columns (7 in) at most."""
+    number = max(1, number)
+    figure, axes = plt.subplots(1, number, figsize=(min(7, width * number), height), layout="constrained")
     return figure, np.atleast_1d(axes)
 
 

@@ -52,7 +52,8 @@ LAYOUTS = {
         (*MODEL, Column("Edit", "variant"), Column("STOI", "value", 3), DIFFERENCE),
         (
             PAIRED,
-            "zero-covered: as many covered taps of the same layers, those that training reaches least.",
+            "zero-covered: as many covered taps of the same layers, those that training reaches least; at two tokens the decoder's "
+            "first convolution has three covered taps for four uncovered ones, so that control silences the layer.",
             "randomise-uncovered: drawn anew at the same norms.",
         ),
     ),
