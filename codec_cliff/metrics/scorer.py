@@ -42,7 +42,7 @@ class Scorer(Protocol):
 
 
 class WithoutReference:
-    """A backend that listens to the reconstruction alone."""
+    """A backend that keeps nothing of the recording between codecs, or listens to the reconstruction alone."""
 
     def reference(self, utterance: Utterance, audio: np.ndarray) -> Mapping[str, np.ndarray]:
         return {}
