@@ -35,8 +35,7 @@ def narrow_run(seed: int, steps: int, batch_clips: int, periods: list[int]) -> R
     """50 Hz at widths that one CPU core trains in minutes, every loss, DAC's recipe; discriminators have one width, so few of them."""
     config = yaml.safe_load((Path(__file__).parents[1] / "config.yaml").read_text())
     clips = {"clip_seconds": 0.38, "clip_tokens": None, "batch_clips": batch_clips}
-    config["protocols"] = {"fixed-duration": clips, "fixed-tokens": clips}
-    config["controls"] = {}
+    config["protocols"] |= {"fixed-duration": clips, "fixed-tokens": clips}
     config["seed"] = seed
     config["model"] |= {"encoder_dim": 8, "decoder_dim": 128}
     config["discriminator"] |= {"periods": periods, "fft_sizes": [512]}

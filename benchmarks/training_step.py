@@ -34,8 +34,7 @@ def benchmark_run(arguments: argparse.Namespace, device: str) -> Run:
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
     on_gpu = device.startswith("cuda")
     clips = {"clip_seconds": arguments.clip_seconds, "batch_clips": arguments.batch_clips or (72 if on_gpu else 8)}
-    config["protocols"] = {"fixed-duration": clips, "fixed-tokens": clips}
-    config["controls"] = {}
+    config["protocols"] |= {"fixed-duration": clips, "fixed-tokens": clips}
     config["model"] |= {} if on_gpu else {"encoder_dim": 16, "decoder_dim": 384}
     config["training"] |= {"precision": arguments.precision, "compile": arguments.compile}
     return load_study(config).runs[f"{arguments.frame_rate:g}hz"]

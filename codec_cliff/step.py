@@ -18,6 +18,7 @@ from codec_cliff.config import Run
 from codec_cliff.losses import MultiScaleMelLoss, discriminator_loss, generator_losses
 from codec_cliff.memory import MicroBatch
 from codec_cliff.models.dac import build_discriminator, build_generator
+from codec_cliff.models.periods import frozen
 
 Losses = dict[str, torch.Tensor]
 
@@ -143,13 +144,11 @@ def losses_of(networks: Networks, run: Run, output: dict[str, torch.Tensor], aud
     }
     if networks.discriminator is not None:
         discriminator = networks.parts["discriminator"]
-        discriminator.requires_grad_(False)  # only the way to the decoded clips is needed
-        with torch.no_grad():
-            real = discriminate(discriminator, run, audio)
-        losses["adversarial"], losses["feature_matching"] = generator_losses(
-            real, discriminate(discriminator, run, decoded)
-        )
-        discriminator.requires_grad_(True)
+        with frozen(discriminator):  # only the way to the decoded clips is needed
+            with torch.no_grad():
+                real = discriminate(discriminator, run, audio)
+            fake = discriminate(discriminator, run, decoded)
+        losses["adversarial"], losses["feature_matching"] = generator_losses(real, fake)
     weights = vars(run.losses)
     losses["loss"] = sum(weights[name] * loss for name, loss in losses.items())
     return losses

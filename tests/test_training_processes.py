@@ -62,15 +62,15 @@ def test_kill_minus_nine_at_twenty_random_moments_loses_nothing(tiny_run, stem, 
         rows = table.read_text().count("\n") if table.exists() else 0
         while process.poll() is None and (not table.exists() or table.read_text().count("\n") <= rows):
             time.sleep(0.02)  # imports take seconds: wait until it trains
-        time.sleep(moments.uniform(0, 0.3))
+        time.sleep(moments.uniform(0, 1.0))
         assert process.poll() is None, "finished before it was killed often enough: give it more steps"
         process.send_signal(signal.SIGKILL)
         process.communicate()
         killed += 1
-        with open(table, newline="") as file:
-            resumed_at.append([row["step"] for row in csv.DictReader(file)][-1])
+        with open(table, newline="") as file:  # a kill may strike before the first line: then there is only the header
+            resumed_at.append([row["step"] for row in csv.DictReader(file)][-1:])
     finish(start(command(run, stem, tmp_path / "killed")))
-    print(f"killed {killed} times, at logged steps {', '.join(resumed_at)}")
+    print(f"killed {killed} times, after logging steps {resumed_at}")
     assert_same_weights(tmp_path / "whole", tmp_path / "killed")
 
 

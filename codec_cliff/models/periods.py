@@ -4,11 +4,14 @@ They are computed with fewer multiplications (winograd.py), and in products over
 gradients of images two or three columns wide, as periods 2 and 3 make them. Values and gradients equal DAC's to rounding (tested).
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from dac.model.discriminator import MPD
 from torch import nn
 
-from codec_cliff.models.winograd import convolve_columns
+from codec_cliff.models.winograd import column_kernels, convolve_columns
 
 
 class ColumnConv2d(nn.Conv2d):
@@ -16,11 +19,35 @@ class ColumnConv2d(nn.Conv2d):
 
     CHANNELS = 128  # below this many, the transforms cost more than the products they save
 
+    shared: dict[str, torch.Tensor] | None = None  # the kernels, while the weights are frozen
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """x (B, C, L, P) to (B, D, L', P)."""
         if x.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
             return super().forward(x)
-        return convolve_columns(x, self.weight, self.bias, self.stride[0])
+        return convolve_columns(x, self._kernels(), self.bias, self.kernel_size[0], self.stride[0])
+
+    def _kernels(self) -> torch.Tensor:
+        if self.shared is None:
+            return column_kernels(self.weight, self.stride[0])
+        if "kernels" not in self.shared:
+            self.shared["kernels"] = column_kernels(self.weight, self.stride[0])
+        return self.shared["kernels"]
+
+
+@contextmanager
+def frozen(model: nn.Module) -> Iterator[None]:
+    """No gradients for the model's weights, and what is computed from them alone is computed once."""
+    layers = [module for module in model.modules() if isinstance(module, ColumnConv2d)]
+    model.requires_grad_(False)
+    for layer in layers:
+        layer.shared = {}
+    try:
+        yield
+    finally:
+        model.requires_grad_(True)
+        for layer in layers:
+            layer.shared = None
 
 
 def replace_column_convolutions(model: nn.Module) -> nn.Module:

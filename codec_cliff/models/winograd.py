@@ -55,61 +55,71 @@ def _inverse(matrix: list[list[Fraction]]) -> list[list[Fraction]]:
 
 
 class _Correlation(torch.autograd.Function):
-    """Stride 1 over x (L + taps - 1, N, C) with weight (taps, D, C), to (L, N, D); the gradients in the same few products."""
+    """Stride 1 over x (L + taps - 1, N, C) with `taps` taps given as kernels (n, D, C), to (L, N, D); gradients as cheaply."""
 
     @staticmethod
-    def forward(ctx, x: torch.Tensor, weight: torch.Tensor, outputs: int) -> torch.Tensor:
-        taps, _, channels = weight.shape
-        a, g, b = (matrix.to(x) for matrix in matrices(outputs, taps))
-        length, n = x.shape[0] - taps + 1, outputs + taps - 1
+    def forward(ctx, x: torch.Tensor, kernels: torch.Tensor, taps: int) -> torch.Tensor:
+        n, _, channels = kernels.shape
+        outputs = n + 1 - taps
+        a, _, b = (matrix.to(x) for matrix in matrices(outputs, taps))
+        length = x.shape[0] - taps + 1
         tiles = -(-length // outputs)
         padded = nn.functional.pad(x, (0, 0, 0, 0, 0, tiles * outputs - length))
         windows = padded.unfold(0, n, outputs).permute(3, 0, 1, 2)  # (n, tiles, N, C)
         signals = (b @ windows.reshape(n, -1)).view(n, -1, channels)
-        kernels = (g @ weight.reshape(taps, -1)).view(n, -1, channels)
         products = torch.bmm(signals, kernels.transpose(1, 2))  # (n, tiles * N, D)
         ctx.save_for_backward(signals, kernels)
-        ctx.outputs, ctx.shape, ctx.taps = outputs, x.shape, taps
+        ctx.shape, ctx.taps = x.shape, taps
         y = (a @ products.view(n, -1)).view(outputs, tiles, x.shape[1], -1)
         return y.transpose(0, 1).flatten(0, 1)[:length]
 
     @staticmethod
     def backward(ctx, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         signals, kernels = ctx.saved_tensors
-        (padded_length, clips, channels), outputs, taps = ctx.shape, ctx.outputs, ctx.taps
-        a, g, b = (matrix.to(gradient) for matrix in matrices(outputs, taps))
-        n, tiles = outputs + taps - 1, -(-gradient.shape[0] // outputs)
+        (padded_length, clips, channels), n = ctx.shape, kernels.shape[0]
+        outputs = n + 1 - ctx.taps
+        a, _, b = (matrix.to(gradient) for matrix in matrices(outputs, ctx.taps))
+        tiles = -(-gradient.shape[0] // outputs)
         gradient = nn.functional.pad(gradient, (0, 0, 0, 0, 0, tiles * outputs - gradient.shape[0]))
         gradient = gradient.view(tiles, outputs, -1).transpose(0, 1).reshape(outputs, -1)
         products = (a.T @ gradient).view(n, tiles * clips, -1)
-        gradient_x = gradient_weight = None
+        gradient_x = gradient_kernels = None
         if ctx.needs_input_grad[0]:
             windows = (b.T @ torch.bmm(products, kernels).view(n, -1)).view(n, tiles, clips, channels)
-            gradient_x = windows.new_zeros(tiles * outputs + taps - 1, clips, channels)
+            gradient_x = windows.new_zeros(tiles * outputs + ctx.taps - 1, clips, channels)
             for position in range(n):
                 gradient_x[position : position + (tiles - 1) * outputs + 1 : outputs] += windows[position]
             gradient_x = gradient_x[:padded_length]
         if ctx.needs_input_grad[1]:
-            gradient_weight = g.T @ torch.bmm(products.transpose(1, 2), signals).view(n, -1)
-            gradient_weight = gradient_weight.view(taps, -1, channels)
-        return gradient_x, gradient_weight, None
+            gradient_kernels = torch.bmm(products.transpose(1, 2), signals)
+        return gradient_x, gradient_kernels, None
 
 
 OUTPUTS = 4  # more would save more and round worse
 
 
-def convolve_columns(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, stride: int) -> torch.Tensor:
-    """conv2d of kernel (taps, 1) and padding taps // 2 along L: x (B, C, L, P), weight (D, C, taps, 1) to (B, D, L', P).
+def column_kernels(weight: torch.Tensor, stride: int) -> torch.Tensor:
+    """The weight (D, C, taps, 1) of a convolution along columns, as `convolve_columns` takes it: (n, D, stride C)."""
+    outputs, channels, taps, _ = weight.shape
+    folded = -(-taps // stride)
+    weight = nn.functional.pad(weight[..., 0], (0, folded * stride - taps)).view(outputs, channels, folded, stride)
+    weight = weight.permute(2, 0, 3, 1).reshape(folded, -1)
+    _, g, _ = matrices(OUTPUTS, folded)
+    return (g.to(weight) @ weight).view(-1, outputs, stride * channels)
+
+
+def convolve_columns(
+    x: torch.Tensor, kernels: torch.Tensor, bias: torch.Tensor, taps: int, stride: int
+) -> torch.Tensor:
+    """conv2d of kernel (taps, 1) and padding taps // 2 along L: x (B, C, L, P), kernels (n, D, stride C) to (B, D, L', P).
 
     A stride s is folded into the channels: one layer of stride 1 over s times the channels and ceil(taps / s) taps.
     """
-    (clips, channels, length, columns), (outputs, _, taps, _) = x.shape, weight.shape
+    clips, channels, length, columns = x.shape
     length_out, folded = (length + 2 * (taps // 2) - taps) // stride + 1, -(-taps // stride)
     rows = length_out + folded - 1
     x = nn.functional.pad(x, (0, 0, taps // 2, rows * stride - length - taps // 2))
     x = x.view(clips, channels, rows, stride, columns).permute(2, 0, 4, 3, 1)  # time-major: products are over all clips
     x = x.reshape(rows, clips * columns, stride * channels)
-    weight = nn.functional.pad(weight[..., 0], (0, folded * stride - taps)).view(outputs, channels, folded, stride)
-    weight = weight.permute(2, 0, 3, 1).reshape(folded, outputs, stride * channels)
-    y = _Correlation.apply(x, weight, OUTPUTS) + bias
+    y = _Correlation.apply(x, kernels, folded) + bias
     return y.view(length_out, clips, columns, -1).permute(1, 3, 0, 2)
