@@ -57,9 +57,13 @@ def place(block: Block, folder: Path) -> None:
 
 
 def run(command: str, folder: Path) -> None:
-    bare = command.replace("uv run ", "").replace(
-        " --sdm conda", ""
-    )  # the tests run in the environment; none has conda
+    bare = command
+    for needless in (
+        "uv run ",
+        " --sdm conda",
+        " --conda-create-envs-only",
+    ):  # the tests run in the environment; none has conda
+        bare = bare.replace(needless, "")
     search = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = os.environ | {"PATH": search, "PYTHONPATH": str(folder)}
     finished = subprocess.run(bare, shell=True, cwd=folder, env=environment, capture_output=True, text=True)

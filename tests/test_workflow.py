@@ -99,7 +99,9 @@ def test_the_papers_study_queues_what_is_worth_queueing(checkout):
     counts = jobs(planned)
     local = re.search(r"localrules:\n((?:    \w+,\n)+)", (ROOT / "Snakefile").read_text()).group(1)
     queued = {rule: count for rule, count in counts.items() if f" {rule}," not in local}
-    assert set(queued) == {"train", "prepare", "align", "reconstruct", "metric"}, "light rules belong to localrules"
+    assert set(queued) == {"train", "prepare", "align", "reconstruct", "references", "metric"}, (
+        "light rules belong to localrules"
+    )
     readme = " ".join((ROOT / "profiles/slurm/README.md").read_text().split())
     assert f"{sum(queued.values())} jobs in the queue" in readme
 
@@ -128,13 +130,13 @@ def test_every_stack_has_its_conda_environment(checkout, tmp_path):
     """A dry run with conda at hand, which is asked for nothing but its version and platform."""
     conda = tmp_path / "conda"
     info = '{"conda_version": "25.1.0", "platform": "linux-64", "conda_prefix": "/c", "root_prefix": "/c", "active_prefix": null}'
+    strict = '{"get": {"channel_priority": "strict"}}'
     conda.write_text(
-        f'#!/bin/sh\ncase "$*" in *--version*) echo conda 25.1.0;; *channel_priority*) echo \'{{"channel_priority": "strict"}}\';;'
-        f" *) echo '{info}';; esac\n"
+        f"#!/bin/sh\ncase \"$*\" in *--version*) echo conda 25.1.0;; *channel_priority*) echo '{strict}';; *) echo '{info}';; esac\n"
     )
     conda.chmod(0o755)
     planned = subprocess.run(
-        [sys.executable, "-m", "snakemake", "-n", "--cores", "2", "--sdm", "conda", "all"],
+        [sys.executable, "-m", "snakemake", "-n", "--cores", "2", "all", "--sdm", "conda"],
         cwd=checkout, capture_output=True, text=True, env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
     )  # fmt: skip
     assert planned.returncode == 0, planned.stderr
@@ -179,14 +181,6 @@ def study(checkout: Path) -> Path:
 
 def test_a_second_call_does_nothing(study):
     assert jobs(snakemake(study, "-n", "--configfile", "tests/micro.yaml")) == {}
-
-
-def test_a_deleted_figure_is_one_job(study):
-    (study / RESULTS / "figures/figure1.png").unlink()
-    rebuilt = snakemake(study, "--configfile", "tests/micro.yaml", "--", f"{RESULTS}/figures/figure1.png")
-    assert rebuilt.returncode == 0, rebuilt.stderr
-    assert jobs(rebuilt) == {"figure": 1}
-    assert (study / RESULTS / "figures/figure1.png").stat().st_size > 10_000
 
 
 def test_changed_strides_retrain_that_variant_alone(study):
@@ -242,9 +236,20 @@ def moved(study: Path, tmp_path: Path) -> Path:
     return folder
 
 
+def test_a_deleted_figure_is_one_job(moved):
+    (moved / RESULTS / "figures/figure1.png").unlink()
+    rebuilt = snakemake(moved, "--configfile", "tests/micro.yaml", "--", f"{RESULTS}/figures/figure1.png")
+    assert rebuilt.returncode == 0, rebuilt.stderr
+    assert jobs(rebuilt) == {"figure": 1}
+    assert (moved / RESULTS / "figures/figure1.png").stat().st_size > 10_000
+
+
 def plan(folder: Path) -> dict[str, int]:
     planned = snakemake(folder, "-n", "--configfile", "tests/micro.yaml")
     assert planned.returncode == 0, planned.stderr
+    print(
+        *re.findall(r"^ *(?:local)?rule .*|^ *reason: .*", planned.stdout, re.M), sep="\n"
+    )  # shown where a test fails
     return jobs(planned)
 
 

@@ -1,12 +1,6 @@
 # Everything that jobs would otherwise look for on the network, fetched and verified where Snakemake itself runs.
 
 
-localrules:
-    download,
-    fetch,
-    fetch_aligner,
-
-
 rule fetch:
     """Weights and code of one published codec or metric, at their pins."""
     output:

@@ -10,6 +10,8 @@ MEASURED_CONTROLS = [
         Path(f"{RESULTS}/metrics/{codec}/{metric}.csv").exists() for metric in METRICS
     )
 ]
+# Of the probes, the page waits for none either.
+MEASURED_PROBES = [path for path in PROBE_FILES if Path(path).exists()]
 CODEBOOKS = expand(f"{RESULTS}/codebook/{{codec}}.csv", codec=STUDY.trained)
 SUMMARY_INPUTS = {
     "summary": measured(STUDY.evaluated),
@@ -210,6 +212,7 @@ rule page:
         TEMPLATES,
         TABLE_FILES,
         FIGURE_FILES,
+        MEASURED_PROBES,
         f"{RESULTS}/claims.csv",
         f"{RESULTS}/comparisons.csv",
         f"{RESULTS}/paper_comparison.csv",
