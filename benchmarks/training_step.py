@@ -19,9 +19,9 @@ import yaml
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.official import OfficialStep
-from codec_cliff.allocator import keep_freed_memory, return_freed_memory
+from codec_cliff.allocator import return_freed_memory
 from codec_cliff.config import Run, load_study
-from codec_cliff.device import choose_device
+from codec_cliff.device import choose_device, choose_precision
 from codec_cliff.memory import MicroBatch, needed_bytes
 from codec_cliff.step import build_networks, optimise
 from codec_cliff.training import set_arithmetic
@@ -36,8 +36,18 @@ def benchmark_run(arguments: argparse.Namespace, device: str) -> Run:
     clips = {"clip_seconds": arguments.clip_seconds, "batch_clips": arguments.batch_clips or (72 if on_gpu else 8)}
     config["protocols"] |= {"fixed-duration": clips, "fixed-tokens": clips}
     config["model"] |= {} if on_gpu else {"encoder_dim": 16, "decoder_dim": 384}
-    config["training"] |= {"precision": arguments.precision, "compile": arguments.compile}
+    precision = choose_precision(arguments.precision, device)
+    config["training"] |= {"precision": precision, "compile": arguments.compile}
     return load_study(config).runs[f"{arguments.frame_rate:g}hz"]
+
+
+def set_torch_defaults(device: str) -> None:
+    """What the official script leaves as torch has it: TensorFloat-32 in a GPU's convolutions, on a CPU freed memory returned."""
+    if device.startswith("cuda"):
+        torch.backends.cudnn.benchmark = True  # this one it sets
+        torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = True, False
+    else:
+        return_freed_memory()
 
 
 def seconds(work: Callable[[], object], device: str) -> tuple[float, float]:
@@ -84,7 +94,9 @@ def arguments_of() -> argparse.Namespace:
     parser.add_argument("--batch-clips", type=int)
     parser.add_argument("--clip-seconds", type=float, default=0.38)
     parser.add_argument("--frame-rate", type=float, default=50)
-    parser.add_argument("--precision", default="float32", choices=("float32", "tf32", "bfloat16"), help="of our step")
+    parser.add_argument(
+        "--precision", default="auto", choices=("auto", "float32", "tf32", "bfloat16"), help="of our step"
+    )
     parser.add_argument("--compile", default="off", choices=("off", "default", "reduce-overhead"), help="of our step")
     parser.add_argument("--profile", action="store_true", help="where our step spends its time")
     return parser.parse_args()
@@ -94,26 +106,29 @@ def main() -> None:
     arguments = arguments_of()
     device = choose_device(arguments.device)
     run = benchmark_run(arguments, device)
-    set_arithmetic(run, device, arguments.threads)
+    torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
     audio = torch.randn(run.batch_clips, 1, run.clip_samples, device=device) * 0.1
     levels = torch.full((run.batch_clips,), run.model.n_codebooks)
     official, networks = OfficialStep(run, device), build_networks(run, device)
-    steps = {  # the allocator is part of what a process sets up: each step has its own
-        "official": (return_freed_memory, lambda: official(audio)),
-        "ours": (keep_freed_memory, lambda: optimise(networks, run, audio, levels, MicroBatch(run.batch_clips))),
+    steps = {
+        "official": (lambda: set_torch_defaults(device), lambda: official(audio)),
+        "ours": (
+            lambda: set_arithmetic(run.training.precision, device, arguments.threads),
+            lambda: optimise(networks, run, audio, levels, MicroBatch(run.batch_clips)),
+        ),
     }
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in steps}
     for turn in range(arguments.rounds + 1):
         for name, (prepare, work) in steps.items():
-            if not device.startswith("cuda"):
-                prepare()
+            prepare()
             measured = seconds(work, device)
             if turn:  # the first warms up
                 times[name].append(measured)
     audio_seconds = run.batch_clips * run.clip_seconds
     name = torch.cuda.get_device_name() if device.startswith("cuda") else f"CPU, {torch.get_num_threads()} thread"
-    print(f"{name}: {run.batch_clips} x {run.clip_seconds:g} s at {run.frame_rate:g} Hz, {arguments.rounds} rounds")
+    batch = f"{run.batch_clips} x {run.clip_seconds:g} s at {run.frame_rate:g} Hz"
+    print(f"{name}, ours in {run.training.precision}: {batch}, {arguments.rounds} rounds")
     floor = max(floor_seconds(run, official, audio, device))
     best = {name: [min(column) for column in zip(*measured, strict=True)] for name, measured in times.items()}
     for name, measured in times.items():

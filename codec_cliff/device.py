@@ -1,4 +1,4 @@
-"""Where tensors live: what `auto` means, in one place."""
+"""Where tensors live and how precisely they are computed: what `auto` means, in one place."""
 
 import torch
 
@@ -15,3 +15,14 @@ def choose_device(name: str) -> str:
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise UserError(f"the device is {name}, but torch finds no GPU here; set it to auto or cpu")
     return name
+
+
+def choose_precision(name: str, device: str) -> str:
+    """float32, tf32 or bfloat16; `auto` is bfloat16 where the device computes in it, for elsewhere it is emulated and slower."""
+    if name != "auto":
+        return name
+    if device.startswith("cuda"):
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return "bfloat16" if native else "float32"

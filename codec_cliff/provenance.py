@@ -35,6 +35,7 @@ def run_record(
         "commit": commit(),
         "versions": versions(),
         "device": torch.cuda.get_device_name(device) if on_gpu else f"CPU ({platform.machine()})",
+        "precision": run.training.precision,
         "seconds": seconds,
         "audio_seconds": run.training.steps * run.batch_clips * run.clip_seconds,
         **clip_shares,

@@ -5,6 +5,7 @@ import json
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -23,7 +24,7 @@ from codec_cliff.checkpoint import (
 from codec_cliff.clips import ClipSource, step_clips
 from codec_cliff.config import Run, digest
 from codec_cliff.corpus.manifest import recordings_digest
-from codec_cliff.device import choose_device
+from codec_cliff.device import choose_device, choose_precision
 from codec_cliff.errors import TrainingError, exit_cleanly
 from codec_cliff.files import atomic_path
 from codec_cliff.memory import MicroBatch, choose_micro_batch, store_fits
@@ -68,12 +69,12 @@ class Stop:
         return "the soft deadline" if self.deadline is not None and time.monotonic() > self.deadline else None
 
 
-def set_arithmetic(run: Run, device: str, threads: int) -> None:
+def set_arithmetic(precision: str, device: str, threads: int) -> None:
     """How the process computes: threads, what the GPU may round, and memory that is kept."""
     torch.set_num_threads(threads)
     if device.startswith("cuda"):
         torch.backends.cudnn.benchmark = True  # every step has the same shapes
-        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = run.training.precision == "tf32"
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
     else:
         keep_freed_memory()
 
@@ -96,25 +97,28 @@ def train(run: Run, store: AudioStore, folder: Path, stop: Stop, threads: int = 
 
 
 def _train(run: Run, store: AudioStore, folder: Path, stop: Stop, threads: int, members: Team, device: str) -> None:
-    set_arithmetic(run, device, threads)
     if members.writes:
         with atomic_path(folder / "config.json") as temporary:
             temporary.write_text(json.dumps(run.to_dict(), indent=1))
 
+    state = load_checkpoint(folder, run)
+    # a checkpoint's own precision and micro-batch: others would round otherwise
+    precision = (state or {}).get("precision") or choose_precision(run.training.precision, device)
+    set_arithmetic(precision, device, threads)
+    exact = replace(run, training=replace(run.training, precision=precision))
     torch.manual_seed(run.seed)
     networks = build_networks(run, device, members.wrap)
     parts, rows = networks.parts, members.rows(run.batch_clips)
     first_step, seconds_before, codes_in_use, warnings, clips_at_once = 0, 0.0, CodesInUse(run), [], None
-    state = load_checkpoint(folder, run)
     if state:
         for name, part in parts.items():
             part.load_state_dict(state[name])
         first_step, seconds_before, warnings = state["step"], state["seconds"], state["warnings"]
         codes_in_use.seen, codes_in_use.frames = state["codes_seen"], state["code_frames"]
-        clips_at_once = state.get("micro_batch_clips")  # another number would round otherwise
+        clips_at_once = state.get("micro_batch_clips")
         log.info("%s: going on from the checkpoint at step %d", run.codec, first_step)
     table = open_table(folder / "train.csv", first_step) if members.writes else None
-    log.info("%s", describe(run, parts["generator"], device, store))
+    log.info("%s", describe(exact, parts["generator"], device, store))
     if untrained := coverage.warning(run):
         log.warning("%s: %s", run.codec, untrained)
     micro = MicroBatch(clips_at_once or choose_micro_batch(run, device, rows.stop - rows.start), run.codec)
@@ -145,7 +149,7 @@ def _train(run: Run, store: AudioStore, folder: Path, stop: Stop, threads: int, 
         if members.writes:
             states = {name: part.state_dict() for name, part in parts.items()}
             tracker = {"codes_seen": codes_in_use.seen.cpu(), "code_frames": codes_in_use.frames}
-            tracker |= {"micro_batch_clips": micro.clips, "clip_tally": tally.state()}
+            tracker |= {"precision": precision, "micro_batch_clips": micro.clips, "clip_tally": tally.state()}
             save_checkpoint(
                 folder, run, {"step": step, "seconds": seconds(), "warnings": warnings, **tracker, **states}
             )
@@ -165,7 +169,7 @@ def _train(run: Run, store: AudioStore, folder: Path, stop: Stop, threads: int, 
         tally.add(clips.crops)
 
         # forward, discriminators, generator
-        outcome = optimise(networks, run, audio, levels, micro)
+        outcome = optimise(networks, exact, audio, levels, micro)
         finite = torch.stack(
             [torch.isfinite(value) for value in (*outcome.losses.values(), *outcome.norms.values())]
         ).all()
@@ -213,7 +217,7 @@ def _train(run: Run, store: AudioStore, folder: Path, stop: Stop, threads: int, 
         weights = parts["generator"].state_dict()
         save_file({name: tensor.contiguous() for name, tensor in weights.items()}, temporary)
     collapsed = row["codes_in_use"] < COLLAPSED
-    record = run_record(run, device, seconds(), warnings, collapsed, tally.shares, micro.clips)
+    record = run_record(exact, device, seconds(), warnings, collapsed, tally.shares, micro.clips)
     record |= {"digest": digest(run), "recordings": recordings_digest(store.utterances)}
     with atomic_path(folder / "run.json") as temporary:
         temporary.write_text(json.dumps(record, indent=1))

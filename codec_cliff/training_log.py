@@ -84,9 +84,9 @@ def describe(run: Run, generator: nn.Module, device: str, store: AudioStore) -> 
     parameters = sum(parameter.numel() for parameter in generator.parameters()) / 1e6
     short = sum(utterance.n_samples < run.clip_samples for utterance in store.utterances) / len(store.utterances)
     return (
-        f"{run.codec}: {parameters:.2f} M parameters on {device}; {run.training.steps} steps of {run.batch_clips} clips of "
-        f"{run.clip_seconds:g} s ({run.tokens_per_clip} tokens) from {store.seconds / 3600:.2f} h of "
-        f"{len(store.utterances)} utterances, "
+        f"{run.codec}: {parameters:.2f} M parameters on {device} in {run.training.precision}; "
+        f"{run.training.steps} steps of {run.batch_clips} clips of {run.clip_seconds:g} s ({run.tokens_per_clip} tokens) "
+        f"from {store.seconds / 3600:.2f} h of {len(store.utterances)} utterances, "
         f"{short:.1%} of them shorter than a clip"
     )
 

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from codec_cliff import checkpoint, training
+from codec_cliff.device import choose_precision
 from codec_cliff.errors import DiskError, TrainingError
 from codec_cliff.models.dac import build_generator
 from codec_cliff.training import Stop, train
@@ -50,6 +51,27 @@ def test_resumed_is_uninterrupted_bit_for_bit(tiny_run, store, tmp_path, adversa
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
     assert losses(tmp_path / "whole") == losses(tmp_path / "parts")
     assert not (tmp_path / "parts" / checkpoint.NAME).exists()
+
+
+def test_a_checkpoint_goes_on_in_its_own_precision(tiny_run, store, tmp_path, monkeypatch):
+    """`auto` on a machine whose processor does not know bfloat16, resumed on one that does."""
+    run = replace(tiny_run, training=replace(tiny_run.training, precision="auto"))
+    monkeypatch.setattr(training, "choose_precision", lambda name, device: "float32")
+    train(run, store, tmp_path / "whole", Never())
+    with pytest.raises(TrainingError, match="stopped by SIGTERM"):
+        train(run, store, tmp_path / "parts", StopAfter(2))
+    monkeypatch.setattr(training, "choose_precision", lambda name, device: "bfloat16")
+    train(run, store, tmp_path / "parts", Never())
+    assert losses(tmp_path / "whole") == losses(tmp_path / "parts")
+    assert json.loads((tmp_path / "parts/run.json").read_text())["precision"] == "float32"
+    train(run, store, tmp_path / "rough", Never())  # the memory it needs is found out too
+    assert json.loads((tmp_path / "rough/run.json").read_text())["precision"] == "bfloat16"
+    assert losses(tmp_path / "rough") != losses(tmp_path / "whole")
+
+
+def test_auto_is_a_precision_that_is_there():
+    assert choose_precision("auto", "cpu") in ("bfloat16", "float32")
+    assert choose_precision("tf32", "cpu") == "tf32"
 
 
 def test_the_run_folder_explains_itself(tiny_run, store, tmp_path):
