@@ -2,7 +2,7 @@
 
 Both run in this process, turn and turn about, on the same clips. Without a GPU: encoder 16, decoder 384, all discriminators,
 8 clips of 0.38 s at 50 Hz; with one: full width, 72 clips. The floor is the longer of arithmetic (FLOPs of the official step over the
-device's measured matrix rate) and traffic (each weight, gradient and moment once, each kept activation written and read, over the
+device's measured matrix rate in each side's precision) and traffic (each weight, gradient and moment once, each kept activation written and read, over the
 measured bandwidth). The last line is `ratio X.XX`: seconds of the official step over seconds of ours.
 
     python -m benchmarks.training_step [--rounds 5] [--threads 1] [--batch-clips 9 --clip-seconds 3.04 --frame-rate 6.25] [--profile]
@@ -59,10 +59,10 @@ def seconds(work: Callable[[], object], device: str) -> tuple[float, float]:
     return time.perf_counter() - start, time.process_time() - processor
 
 
-def matrix_rate(device: str) -> float:
-    """Multiplications and additions a second of a large float32 matrix product, the best of ten."""
+def matrix_rate(device: str, dtype: torch.dtype) -> float:
+    """Multiplications and additions a second of a large matrix product, the best of ten."""
     size = 8192 if device.startswith("cuda") else 1024
-    a, b = (torch.randn(size, size, device=device) for _ in range(2))
+    a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
     torch.mm(a, b)
     return 2 * size**3 / min(seconds(lambda: torch.mm(a, b), device)[0] for _ in range(10))
 
@@ -75,15 +75,19 @@ def bandwidth(device: str) -> float:
     return 2 * source.nbytes / min(seconds(lambda: target.copy_(source), device)[0] for _ in range(10))
 
 
-def floor_seconds(run: Run, official: OfficialStep, audio: torch.Tensor, device: str) -> tuple[float, float]:
-    """Seconds that arithmetic and traffic of a step take at the device's measured rates."""
+def floor_seconds(run: Run, official: OfficialStep, audio: torch.Tensor, device: str) -> dict[str, float]:
+    """Seconds that the arithmetic of a step takes at the rate of each side's precision, or its traffic where that is longer."""
     with FlopCounterMode(display=False) as counter:
         official(audio)
     fixed, per_clip = needed_bytes(run)
     flops, moved = counter.get_total_flops(), 2 * fixed + 2 * len(audio) * per_clip
-    rate, width = matrix_rate(device), bandwidth(device)
-    print(f"floor: {flops / 1e9:.0f} GFLOP at {rate / 1e9:.1f} GFLOP/s, {moved / 1e9:.2f} GB at {width / 1e9:.1f} GB/s")
-    return flops / rate, moved / width
+    width, floors = bandwidth(device), {}
+    print(f"floor: {flops / 1e9:.0f} GFLOP, {moved / 1e9:.2f} GB at {width / 1e9:.1f} GB/s")
+    for name, precision in (("official", "float32"), ("ours", run.training.precision)):
+        rate = matrix_rate(device, torch.bfloat16 if precision == "bfloat16" else torch.float32)
+        floors[name] = max(flops / rate, moved / width)
+        print(f"  {name}: {rate / 1e9:.1f} GFLOP/s in {precision}: {floors[name]:.3f} s")
+    return floors
 
 
 def arguments_of() -> argparse.Namespace:
@@ -129,13 +133,13 @@ def main() -> None:
     name = torch.cuda.get_device_name() if device.startswith("cuda") else f"CPU, {torch.get_num_threads()} thread"
     batch = f"{run.batch_clips} x {run.clip_seconds:g} s at {run.frame_rate:g} Hz"
     print(f"{name}, ours in {run.training.precision}: {batch}, {arguments.rounds} rounds")
-    floor = max(floor_seconds(run, official, audio, device))
+    floors = floor_seconds(run, official, audio, device)
     best = {name: [min(column) for column in zip(*measured, strict=True)] for name, measured in times.items()}
     for name, measured in times.items():
         wall, processor = (statistics.median(column) for column in zip(*measured, strict=True))
         print(
             f"{name:9} {wall:7.3f} s a step (processor {processor:.3f}; best {best[name][0]:.3f}, {best[name][1]:.3f}), "
-            f"{audio_seconds / wall:.3f} audio-seconds/s, {wall / floor:.2f} x the floor of {floor:.3f} s"
+            f"{audio_seconds / wall:.3f} audio-seconds/s, {wall / floors[name]:.2f} x its floor"
         )
     if arguments.profile:
         with torch.profiler.profile() as profiler:
