@@ -56,7 +56,8 @@ def study(runs: int) -> dict[str, Any]:
         controls[protocol] = names[:left]
         left -= len(names)
     tables = {"fixed_duration": names, "fixed_tokens": names[1:2], "repaired": [], "reference_codecs": CODECS}
-    return {"frame_rates": rates, "protocols": protocols, "controls": controls, "tables": tables}
+    settings = {"frame_rates": rates, "protocols": protocols, "controls": controls, "tables": tables}
+    return settings | {"probes": {"arms": []}}  # they are of rates that are not among these
 
 
 def _product(strides: list[int]) -> int:

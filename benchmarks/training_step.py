@@ -2,8 +2,8 @@
 
 Both run in this process, turn and turn about, on the same clips. Without a GPU: encoder 16, decoder 384, all discriminators,
 8 clips of 0.38 s at 50 Hz; with one: full width, 72 clips. The floor is the longer of arithmetic (FLOPs of the official step over the
-device's measured matrix rate in each side's precision) and traffic (each weight, gradient and moment once, each kept activation written and read, over the
-measured bandwidth). The last line is `ratio X.XX`: seconds of the official step over seconds of ours.
+device's measured matrix rate in each side's precision) and traffic (each weight, gradient and moment once, each kept activation written
+and read, over the measured bandwidth). The last line is `ratio X.XX`: seconds of the official step over seconds of ours.
 
     python -m benchmarks.training_step [--rounds 5] [--threads 1] [--batch-clips 9 --clip-seconds 3.04 --frame-rate 6.25] [--profile]
 """

@@ -128,6 +128,24 @@ def test_mel_filters_have_unit_area_and_one_peak():
     assert (np.diff(np.sign(np.diff(filters, axis=1)), axis=1) < -1).sum(axis=1).max() <= 1
 
 
+def test_windows_computed_at_once_are_those_computed_alone(speech):
+    """Long enough for several windows, with one loudest band and with several."""
+    import onnxruntime
+
+    from codec_cliff.metrics.predictors import dnsmos
+
+    predictor = NATURALNESS["dnsmos_p808"]([], None, "cpu")
+    path = dnsmos.distribution("speechmos").locate_file("speechmos/dnsmos_models/model_v8.onnx")
+    whole = onnxruntime.InferenceSession(str(path))
+    long = np.resize(speech, 14 * RATE)  # repeated
+    for clip in (long, long * np.linspace(0.1, 1, len(long), dtype=np.float32)):
+        _, inputs = predictor.windows(clip)
+        alone = [whole.run(None, {"input_1": rows[None]})[0][0, 0] for _, _, rows in inputs]
+        assert len(inputs) > 4
+        assert predictor.predict(clip) == pytest.approx(np.mean(alone), abs=1e-6)
+    assert len({loudest for _, loudest, _ in inputs}) > 1
+
+
 @pytest.mark.slow
 def test_features_and_scores_are_those_of_the_libraries(speech):
     """librosa compiles itself for 15 seconds, speechmos' thread pool spins for 6."""
