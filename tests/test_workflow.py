@@ -75,6 +75,14 @@ def test_profiles_plan(checkout, profile):
     assert jobs(planned)["train"] == {"demo": 7, "pilot": 8, "local": 11, "slurm": 11}[profile]
 
 
+def test_a_large_study_plans():
+    """The smallest scale of the benchmark, which goes on to 256 trainings."""
+    command = [sys.executable, "benchmarks/dag.py", "--scales", "1", "--runs", "12"]
+    planned = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert planned.returncode == 0, planned.stderr
+    assert planned.stdout.splitlines()[-1] == "ratio 1.00"
+
+
 def test_the_target_rules_read_like_a_menu(checkout):
     listed = snakemake(checkout, "--list-target-rules").stdout.splitlines()
     menu = dict(re.fullmatch(r"(\w+) \((.+)\)", line).groups() for line in listed)  # each with a sentence
