@@ -25,6 +25,8 @@ SHORT = {"steps": 20, "log_every_steps": 1, "checkpoint_every_seconds": 2}
 MIDDLE = {**SHORT, "steps": 120}
 LONG = {**SHORT, "steps": 450, "checkpoint_every_seconds": 5}  # a minute and more on an idle core
 
+LOCKED = r"(?s)Error: Directory cannot be locked.*?--unlock argument"
+
 
 class Observations:
     """The table of faults, as the tests saw them."""
@@ -56,7 +58,9 @@ def message(said: str, pattern: str) -> str:
     found = re.search(pattern, said)
     assert found, f"{pattern!r} is nowhere in:\n{said[-6000:]}"
     text = re.sub(r"\s+", " ", found.group(0))
-    return "`" + re.sub(r"/\S*/(results|\.snakemake)/", r"\1/", text).replace("`", "'") + "`"
+    for path, shown in ((r"/\S*/(results|\.snakemake)/", r"\1/"), (r" /\S*/checkout\d+ ", " <the project> ")):
+        text = re.sub(path, shown, text)
+    return "`" + text.replace("`", "'") + "`"
 
 
 def planned(driver: Driver) -> dict[str, int]:
@@ -247,7 +251,7 @@ def test_driver_stopped_and_killed(cluster, checkout, branch, observed):
     (old,) = cluster.jobs("train", "RUNNING")
     locked = branch.start()
     assert locked.wait(120) != 0
-    seen_lock = message(locked.said, r"Error: Directory cannot be locked[^\n]*|LockException:[^\n]*\n?[^\n]*")
+    seen_lock = message(locked.said, LOCKED)
     assert checkout.snakemake("--unlock", "--configfile", branch.config).returncode == 0
     refused = branch.start("--retries", "0")
     assert refused.wait(240) != 0
@@ -325,7 +329,7 @@ def test_two_studies_at_once(cluster, checkout, observed):
     second = two.start()
     third = one.start()
     assert third.wait(120) != 0
-    seen = message(third.said, r"Error: Directory cannot be locked[^\n]*|LockException:[^\n]*\n?[^\n]*")
+    seen = message(third.said, LOCKED)
     assert [first.wait(), second.wait()] == [0, 0], first.said[-3000:] + second.said[-3000:]
     assert whole(one)
     assert whole(two)
