@@ -75,6 +75,15 @@ def test_profiles_plan(checkout, profile):
     assert jobs(planned)["train"] == {"demo": 7, "pilot": 8, "local": 11, "slurm": 11}[profile]
 
 
+def test_the_probes_that_are_asked_for_exist(checkout):
+    from codec_cliff.report.probe_figures import FIGURES
+    from codec_cliff.report.probes import LAYOUTS
+
+    planned = snakemake(checkout, "-n", "probes")
+    assert set(re.findall(r"figures/probe_(\w+)\.pdf", planned.stdout)) == set(FIGURES)
+    assert set(re.findall(r"tables/probe_(\w+)\.md", planned.stdout)) == set(LAYOUTS)
+
+
 def test_a_large_study_plans():
     """The smallest scale of the benchmark, which goes on to 256 trainings."""
     command = [sys.executable, "benchmarks/dag.py", "--scales", "1", "--runs", "12"]
