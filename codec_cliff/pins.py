@@ -187,12 +187,11 @@ METRICS: dict[str, tuple[Pinned, ...]] = {
         ),
     ),
     "utmos22_strong": (
-        # A port of the original's weights to plain torch; the commit is the one of its tag v1.2.0.
-        Source("tarepan/SpeechMOS", "ed25eacbfa42b99156c36ebec67a733b5dbb9b79", "MIT"),
-        Release(
-            "https://github.com/tarepan/SpeechMOS/releases/download/v1.0.0/utmos22_strong_step7459_v1.pt",
-            "utmos/utmos22_strong_step7459_v1.pt",
-            "38aa51ab79e2a4e09a1449758a4b37e9cbb2e8235a49662a732d33a9ba1e9bff",
+        HubFiles(  # the original's checkpoint, converted
+            "Blinorot/UTMOS-PyTorch",
+            "4f2447e519df3b88567b45583d3500006729502b",
+            ("utmos_state_dict.pt",),
+            {"utmos_state_dict.pt": "21b98001a7d5164d562a40d76aff80ae996deeabe4473c3a6786d1c591c2cc47"},
             "MIT",
         ),
     ),

@@ -1,66 +1,66 @@
-"""The way to UTMOS, over a stand-in that lies where the pinned code is checked out."""
+"""UTMOS through the package's own network, randomly initialised and saved as the hub keeps it."""
 
 import hashlib
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from utmos_pytorch.utmos_torch import UTMOSModel
 
 from codec_cliff.corpus.manifest import Utterance
-from codec_cliff.errors import DownloadError
-from codec_cliff.metrics.predictors.utmos22 import SOURCE, Utmos22Strong
+from codec_cliff.errors import DownloadError, MetricError
+from codec_cliff.metrics.predictors.utmos22 import WEIGHTS, Utmos22Strong
 from codec_cliff.metrics.scorer import Reference
-from codec_cliff.pins import Release
 
-HUBCONF = """
-import torch
+NAME = WEIGHTS.names[0]
+SPOKEN = Utterance("u", "s", "u.flac", 16000, 16000, "")
 
-class Mean(torch.nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.scale = torch.nn.Parameter(torch.zeros(1))
 
-    def forward(self, wave, rate):
-        assert rate == 16000 and wave.ndim == 2
-        return wave.mean(1) * self.scale + 3
+def save(state: dict, cache: Path) -> Path:
+    path = cache / "huggingface" / f"models--{WEIGHTS.key}" / "snapshots" / WEIGHTS.commit / NAME
+    path.parent.mkdir(parents=True)
+    torch.save(state, path)
+    return path
 
-def utmos22_strong(progress=True, pretrained=True):
-    assert not pretrained
-    return Mean()
-"""
-SILENT = Utterance("u", "s", "u.flac", 16000, 16000, "")
+
+@pytest.fixture(scope="module")
+def network() -> UTMOSModel:
+    torch.manual_seed(0)
+    return UTMOSModel().eval()
 
 
 @pytest.fixture
-def cache(tmp_path, monkeypatch):
-    """A cache that already holds the pinned code."""
-    folder = tmp_path / "sources" / f"SpeechMOS@{SOURCE.commit}"
-    folder.mkdir(parents=True)
-    (folder / "hubconf.py").write_text(HUBCONF)
+def offline(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    return tmp_path
 
 
-def weights_file(folder) -> Release:
-    path = folder / "weights.pt"
-    torch.save({"scale": torch.tensor([2.0])}, path)
-    return Release("https://example.org/weights.pt", "weights.pt", hashlib.sha256(path.read_bytes()).hexdigest())
+def test_checked_weights_give_the_networks_score(network, tmp_path, offline):
+    path = save(network.state_dict(), tmp_path)
+    pinned = replace(WEIGHTS, sha256={NAME: hashlib.sha256(path.read_bytes()).hexdigest()})
+    scorer = Utmos22Strong(str(tmp_path), "cpu", pinned)
+    audio = np.random.default_rng(0).normal(0, 0.1, 16000).astype(np.float32)
+    heard = Reference(audio, {})
+    with torch.inference_mode():  # the original's own arithmetic: domain 0, judge 288, 2 y + 3
+        frames = network(torch.from_numpy(audio)[None, None], torch.zeros(1, dtype=torch.int), torch.full((1,), 288))
+    assert scorer.score(SPOKEN, heard, audio)["utmos"] == pytest.approx(frames.mean().item() * 2 + 3, abs=1e-4)
+    assert scorer.score(SPOKEN, heard, audio[:100]) == {"utmos": None}
+    with pytest.raises(DownloadError, match=r"SHA-256 is .* published is"):
+        Utmos22Strong(str(tmp_path), "cpu", WEIGHTS)
 
 
-def test_pinned_code_and_checked_weights_give_a_score(cache):
-    scorer = Utmos22Strong(str(cache), "cpu", weights_file(cache))
-    half = np.full(16000, 0.5, dtype=np.float32)
-    nothing = Reference(half, {})
-    assert scorer.score(SILENT, nothing, half) == {"utmos": 4.0}
-    assert scorer.score(SILENT, nothing, half[:100]) == {"utmos": None}
+def test_a_file_that_lacks_weights_is_refused(network, tmp_path, offline):
+    state = {name: value for name, value in network.state_dict().items() if "judge_embedding" not in name}
+    save(state, tmp_path)
+    with pytest.raises(
+        MetricError, match=r"lacks 1 of the network's weights, output_layers\.0\.judge_embedding\.weight"
+    ):
+        Utmos22Strong(str(tmp_path), "cpu", replace(WEIGHTS, sha256={}))
 
 
-def test_other_weights_than_the_pinned_ones_are_refused(cache):
-    with pytest.raises(DownloadError, match=r"SHA-256 is .* published is 0000"):
-        Utmos22Strong(str(cache), "cpu", replace(weights_file(cache), sha256="0" * 64))
-
-
-def test_unreachable_weights_name_the_file_and_the_remedy(cache):
-    with pytest.raises(DownloadError, match=r"HF_HUB_OFFLINE is set; put the file at .*utmos22_strong"):
-        Utmos22Strong(str(cache), "cpu")
+def test_unreachable_weights_name_the_file_and_the_remedy(tmp_path, offline):
+    with pytest.raises(
+        DownloadError, match=r"utmos_state_dict\.pt of the Hugging Face repository Blinorot/UTMOS-PyTorch"
+    ):
+        Utmos22Strong(str(tmp_path), "cpu")

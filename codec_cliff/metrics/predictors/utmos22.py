@@ -1,18 +1,20 @@
-"""The paper's predictor: UTMOS, the strong learner of 2022 (section 3.2.4; Saeki et al. 2022)."""
+"""The paper's predictor: UTMOS, the strong learner of 2022 (section 3.2.4; Saeki et al. 2022), through the package utmos-pytorch."""
 
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import torch
+from utmos_pytorch import UTMOSScoreTorch
 
 from codec_cliff.corpus.manifest import Utterance
 from codec_cliff.device import choose_device
 from codec_cliff.errors import MetricError
-from codec_cliff.hub import checkout, download
+from codec_cliff.hub import hub_folder
 from codec_cliff.metrics.scorer import Reference, Value, WithoutReference
-from codec_cliff.pins import METRICS, Release
+from codec_cliff.pins import METRICS, HubFiles
 
-SOURCE, WEIGHTS = METRICS["utmos22_strong"]
+(WEIGHTS,) = METRICS["utmos22_strong"]
 MIN_SECONDS = 0.1  # shorter clips do not fill the network's convolutions
 
 
@@ -22,27 +24,32 @@ class Utmos22Strong(WithoutReference):
     """
 
     backend = "utmos22_strong"
-    revision = f"{SOURCE.repository}@{SOURCE.commit[:8]}, weights {WEIGHTS.sha256[:8]}"
+    revision = f"utmos-pytorch {version('utmos-pytorch')}, weights {WEIGHTS.commit[:8]}"
     sample_rate = 16000
 
-    def __init__(self, cache: str | None, device: str, weights: Release = WEIGHTS):
-        """Code and weights (411 MB) are downloaded into the cache once; UserError where that fails."""
+    def __init__(self, cache: str | None, device: str, weights: HubFiles = WEIGHTS):
+        """Weights (converted from the original's checkpoint) are downloaded into the cache once; DownloadError where that fails."""
         self.device = torch.device(choose_device(device))
-        folder = Path(cache or "cache")
-        code, path = checkout(SOURCE, folder), download(weights, folder)
+        path = hub_folder(weights, Path(cache or "cache")) / weights.names[0]
         try:
-            model = torch.hub.load(str(code), "utmos22_strong", source="local", pretrained=False, verbose=False)
-            model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+            self.model = UTMOSScoreTorch(ckpt_path=str(path), device=str(self.device))
         except (OSError, RuntimeError) as error:
             raise MetricError(
-                f"UTMOS ({code}, {path}) cannot be loaded ({error}); delete both to have them downloaded again, or set "
+                f"UTMOS ({path}) cannot be loaded ({error}); delete the file to have it downloaded again, or set "
                 "metrics.naturalness to dnsmos_p808"
             ) from error
-        self.model = model.to(self.device).eval()
+        self._check_nothing_is_missing(path)
+
+    def _check_nothing_is_missing(self, path: Path) -> None:
+        """The package passes over weights that a file lacks, and leaves them random; what it folds together has other names."""
+        held = set(torch.load(path, map_location="meta", weights_only=True))
+        folded = {name for name in self.model.model.state_dict() if name.endswith("pos_conv.0.weight")}
+        if missing := set(self.model.model.state_dict()) - folded - held:
+            raise MetricError(f"UTMOS: {path} lacks {len(missing)} of the network's weights, {min(missing)} among them")
 
     @torch.inference_mode()
     def score(self, utterance: Utterance, reference: Reference, degraded: np.ndarray) -> dict[str, Value]:
         if len(degraded) < MIN_SECONDS * self.sample_rate:
             return {"utmos": None}
         audio = torch.from_numpy(np.ascontiguousarray(degraded)).to(self.device)
-        return {"utmos": self.model(audio[None], self.sample_rate).item()}
+        return {"utmos": self.model(audio).item()}
