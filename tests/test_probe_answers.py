@@ -272,6 +272,7 @@ def test_every_question_gets_a_table_a_figure_and_a_verdict(tmp_path):
         assert all(len(line.cells) == len(table.header) for line in table.lines)
         missing = {column.key for column in LAYOUTS[name].columns} - set(table.records[0])
         assert not missing, (name, missing)
+    assert set(FIGURES) == {"coverage", *QUESTIONS}
     for name, draw in FIGURES.items():
         assert draw(study, tmp_path).axes, name
 

@@ -79,7 +79,16 @@ def audio(study: Study, results: Path) -> Figure:
 
 def repair(study: Study, results: Path) -> Figure:
     """What each edit of each model changes."""
-    rows = [row for row in read_rows(results / "probes" / "repair.csv") if "variant" in row]
+    return _variants(results, "repair")
+
+
+def chunks(study: Study, results: Path) -> Figure:
+    """What decoding each model in chunks changes."""
+    return _variants(results, "chunks")
+
+
+def _variants(results: Path, probe: str) -> Figure:
+    rows = [row for row in read_rows(results / "probes" / f"{probe}.csv") if "variant" in row]
     figure, (axis,) = _panels(1, height=max(1.2, 0.16 * len(rows)), width=7)
     _intervals(axis, rows, [f"{row['codec']}: {row['variant']}" for row in rows], "difference")
     axis.set_xscale("symlog", linthresh=0.02)  # a control that silences a layer lies ten times as far away
@@ -166,6 +175,7 @@ FIGURES: dict[str, Callable[[Study, Path], Figure]] = {
     "coverage": coverage,
     "repair": repair,
     "drift": drift,
+    "chunks": chunks,
     "positions": positions,
     "dose": dose,
     "audio": audio,

@@ -1,7 +1,5 @@
 # Not in the paper: which taps a clip never trains, what they cost once they are switched on, and what else could be the cause.
 PROBES = ["repair", "drift", "chunks", "positions", "dose", "audio", "load", "verdicts"]
-# Chunks stand in the repair's figure.
-PICTURED = ["coverage", "repair", "drift", "positions", "dose", "audio", "load"]
 ANSWER_MODULES = [
     "answers",
     "arms",
@@ -17,7 +15,7 @@ PROBE_FILES = expand(
     kind=["csv", "md", "tex"],
 ) + expand(
     f"{RESULTS}/figures/probe_{{probe}}.{{kind}}",
-    probe=PICTURED,
+    probe=["coverage", *(probe for probe in PROBES if probe != "verdicts")],
     kind=["pdf", "png", "svg"],
 )
 
