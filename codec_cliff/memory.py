@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -56,6 +57,9 @@ def needed_bytes(run: Run) -> tuple[int, int]:
     """
     from codec_cliff.step import Networks, discriminate, losses_of  # (imports this module)
 
+    run = replace(
+        run, training=replace(run.training, precision="float32")
+    )  # an upper bound; there is no autocast without data
     with torch.device("meta"):
         generator = build_generator(run)
         discriminator = build_discriminator(run) if run.discriminator.enabled else None

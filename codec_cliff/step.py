@@ -174,7 +174,7 @@ def discriminate(discriminator: nn.Module, run: Run, audio: torch.Tensor) -> lis
 
 def autocast(run: Run, audio: torch.Tensor) -> AbstractContextManager:
     """Half the bits for convolutions where the study says so; losses, spectra and quantizer stay in float32."""
-    if run.training.precision != "bfloat16" or audio.device.type == "meta":  # memory is counted in float32
+    if run.training.precision != "bfloat16":
         return nullcontext()
     return torch.autocast(audio.device.type, torch.bfloat16)
 

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from codec_cliff import checkpoint, training
 from codec_cliff.device import choose_precision
 from codec_cliff.errors import DiskError, TrainingError
+from codec_cliff.memory import needed_bytes
 from codec_cliff.models.dac import build_generator
 from codec_cliff.training import Stop, train
 from codec_cliff.training_log import CodesInUse
@@ -67,6 +68,19 @@ def test_a_checkpoint_goes_on_in_its_own_precision(tiny_run, store, tmp_path, mo
     train(run, store, tmp_path / "rough", Never())  # the memory it needs is found out too
     assert json.loads((tmp_path / "rough/run.json").read_text())["precision"] == "bfloat16"
     assert losses(tmp_path / "rough") != losses(tmp_path / "whole")
+
+
+def test_memory_is_known_in_every_precision(tiny_run):
+    precisions = ("auto", "float32", "bfloat16")
+    assert (
+        len(
+            {
+                needed_bytes(replace(tiny_run, training=replace(tiny_run.training, precision=name)))
+                for name in precisions
+            }
+        )
+        == 1
+    )
 
 
 def test_auto_is_a_precision_that_is_there():
