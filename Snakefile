@@ -25,6 +25,8 @@ include: "workflow/rules/report.smk"  # Tables 1-4, Figure 1, the page
 # Seconds to a minute of one core each: not worth a place in a cluster's queue, and downloads need its login node's network.
 localrules:
     all,
+    arm,
+    arms,
     claims,
     clean_branch,
     code_usage,
@@ -44,8 +46,11 @@ localrules:
     probe_answers,
     probe_drift,
     probe_figure,
+    probe_quality,
     probe_table,
     probes,
+    published,
+    published_page,
     repair,
     report,
     statistics,
@@ -77,6 +82,29 @@ rule probes:
     """The questions that the paper did not ask, with their own trainings; the report shows the answers when they are there."""
     input:
         PROBE_FILES,
+
+
+rule arms:
+    """The probes' runs in every metric, and the table and figure that set them side by side."""
+    input:
+        ARM_FILES,
+
+
+rule arm:
+    """One run of the study, trained, measured and probed, whatever becomes of the others: --config branch=<codec>."""
+    input:
+        everything_of_the_branch,
+
+
+rule published:
+    """A study as results/pilot is kept: all, probes and arms, and the page without recordings."""
+    input:
+        TABLE_FILES,
+        FIGURE_FILES,
+        PROBE_FILES,
+        ARM_FILES,
+        f"{RESULTS}/paper_comparison.csv",
+        f"{RESULTS}/published.html",
 
 
 rule downloads:
@@ -131,7 +159,7 @@ rule clean_branch:
         "envs/codec-cliff.yaml"
     params:
         results=results_folder,
-        codec=branch_to_clean,
+        codec=branch,
     shell:
         "python -m codec_cliff.branch --results {params.results} --codec {params.codec} 2>&1 | tee {log}"
 

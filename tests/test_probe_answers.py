@@ -10,11 +10,12 @@ import pytest
 from codec_cliff.bootstrap import Resampling
 from codec_cliff.config import load_study
 from codec_cliff.errors import ConfigError, MetricError
-from codec_cliff.probes import decoders, dose, load, matched_audio, where
+from codec_cliff.probes import decoders, dose, load, matched_audio, quality, where
 from codec_cliff.probes.answers import QUESTIONS, answers
 from codec_cliff.probes.arms import Scores, arms, equal_audio, measured_runs
 from codec_cliff.report.probe_figures import FIGURES
 from codec_cliff.report.probes import LAYOUTS, probe_table
+from codec_cliff.statistics import summary
 from tests.conftest import tiny_config
 
 BY = Resampling(200, 0.95, 0)
@@ -185,6 +186,87 @@ def test_the_repair_is_judged_against_its_control(repaired, control, verdict):
     assert {row["tokens"] for row in answer.rows} == {3}
 
 
+def asked(truth: dict[str, dict[str, float]], study, noise: float = 0.001) -> dict[str, str]:
+    """The verdicts of `quality` by question, from each metric's true means by codec; seeds scatter by 0.001."""
+    by_metric = {}
+    for number, (metric, means) in enumerate(truth.items()):
+        random = np.random.default_rng(number)
+        values = {codec: value + 0.001 * random.standard_normal() for codec, value in means.items()}
+        scores = scores_of(values, noise)
+        by_metric[metric] = Scores(scores.rows.rename(columns={"stoi": metric}), metric, BY)
+    answer = quality.answer(study, arms(study.probe_runs), by_metric)
+    return {verdict.question: verdict.verdict for verdict in answer.verdicts}
+
+
+def test_every_metric_says_which_way_is_better():
+    study = study_of({"frame_rate": 6.25, "tokens": [3, 4], "protocols": ["fixed-duration"], "seeds": [0, 1]})
+    long = {codec: run.tokens_per_clip == 4 for codec, run in study.probe_runs.items()}
+    truth = {
+        "stoi": {codec: 0.65 if better else 0.60 for codec, better in long.items()},
+        "mcd": {codec: 8.0 if better else 9.0 for codec, better in long.items()},
+        "spk_sim": {codec: 0.5 if better else 0.6 for codec, better in long.items()},
+        "dnsmos_p808": dict.fromkeys(long, 2.5),
+    }
+    found = asked(truth, study)
+    verdict = found["At 6.25 Hz: clips of 4 tokens, 3.2 s a step instead of 3 tokens, 3.36 s a step"]
+    assert verdict == "better in STOI, MCD; worse in SPK-SIM; not settled in DNSMOS P.808"
+
+
+@pytest.mark.parametrize(("excess", "verdict"), [(0.2, "worse in STOI"), (0.0, "not settled in STOI")])
+def test_a_fall_under_fixed_duration_is_set_against_the_fall_with_fixed_tokens(excess, verdict):
+    config = tiny_config()
+    config["tables"] = {"fixed_duration": [12.5, 6.25], "fixed_tokens": [12.5, 6.25], "reference_codecs": []}
+    both = ["fixed-duration", "fixed-tokens"]
+    listed = [{"frame_rate": rate, "protocols": both, "seeds": [0, 1]} for rate in (12.5, 6.25)]
+    config["probes"] = {"batch_seconds": 0.76, "arms": listed}
+    study = load_study(config)
+    means = {
+        codec: 0.9 - 0.1 * (run.frame_rate == 6.25) - excess * codec.startswith("6.25hz-fixed-duration")
+        for codec, run in study.probe_runs.items()
+    }
+    found = asked({"stoi": means}, study)
+    assert found["From 12.5 to 6.25 Hz: quality with fixed tokens"] == "worse in STOI"
+    assert found["From 12.5 to 6.25 Hz: quality under fixed duration, beyond the change with fixed tokens"] == verdict
+
+
+def test_without_two_seeds_no_metric_settles_anything():
+    study = study_of({"frame_rate": 6.25, "tokens": [3, 4], "seeds": [0]})
+    means = {codec: 0.1 * run.tokens_per_clip for codec, run in study.probe_runs.items()}
+    assert set(asked({"stoi": means}, study).values()) == {"not settled in STOI"}
+
+
+def every_metric(results, study) -> None:
+    """Random figures for every probe run: two utterances each of twelve speakers, one to 24 words long."""
+    random = np.random.default_rng(0)
+    for codec in study.probe_runs:
+        for metric in study.metrics:
+            rows = {"utterance_id": [f"u{n:02}" for n in range(24)], "speaker_id": [f"s{n // 2:02}" for n in range(24)]}
+            rows |= {"backend": "b", "revision": "r"}
+            if metric == "wer":
+                rows |= {"errors": random.integers(0, 5, 24), "reference_words": range(1, 25)}
+            else:
+                rows |= {metric: random.random(24)}
+            path = results / "metrics" / codec / f"{metric}.csv"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pd.DataFrame(rows).to_csv(path, index=False)
+
+
+def test_word_errors_are_summed_over_the_corpus(tmp_path):
+    """A ratio of sums, not a mean of ratios; and the table holds the corpus figure that the summary holds."""
+    study = study_of({"frame_rate": 6.25, "tokens": [3, 4], "seeds": [0]})
+    every_metric(tmp_path, study)
+    rows = quality.answer(
+        study, arms(study.probe_runs), quality.metric_scores(study, tmp_path, list(study.probe_runs))
+    ).rows
+    figures = summary(study, tmp_path, list(study.probe_runs)).set_index(["codec", "metric"])
+    for row in rows:
+        for metric in ("stoi", "wer", "mcd", "spk_sim"):
+            expected = figures.loc[(row["codecs"], metric)]
+            assert [row[metric], row[f"{metric}_low"], row[f"{metric}_high"]] == pytest.approx(
+                list(expected[["value", "low", "high"]].astype(float))
+            )
+
+
 def load_table(within: float, across: float) -> pd.DataFrame:
     """Loads of 1 to 3 phonemes a frame at 6.25 Hz and twice that at 3.125, a slope within rates and a loss between them."""
     random = np.random.default_rng(3)
@@ -266,13 +348,17 @@ def test_every_question_gets_a_table_a_figure_and_a_verdict(tmp_path):
     for name in QUESTIONS:
         pd.DataFrame(found[name].rows).to_csv(tmp_path / "probes" / f"{name}.csv", index=False)
     pd.DataFrame(verdicts).to_csv(tmp_path / "probes" / "verdicts.csv", index=False)
+    every_metric(tmp_path, study)
+    codecs = list(study.probe_runs)
+    of_quality = quality.answer(study, arms(study.probe_runs), quality.metric_scores(study, tmp_path, codecs))
+    pd.DataFrame(of_quality.rows).to_csv(tmp_path / "probes" / "quality.csv", index=False)
     for name in LAYOUTS:
         table = probe_table(name, study, tmp_path)
         assert table.lines, name
         assert all(len(line.cells) == len(table.header) for line in table.lines)
-        missing = {column.key for column in LAYOUTS[name].columns} - set(table.records[0])
+        missing = {column.key for column in LAYOUTS[name].columns if not column.optional} - set(table.records[0])
         assert not missing, (name, missing)
-    assert set(FIGURES) == {"coverage", *QUESTIONS}
+    assert set(FIGURES) == {"coverage", "quality", *QUESTIONS}
     for name, draw in FIGURES.items():
         assert draw(study, tmp_path).axes, name
 

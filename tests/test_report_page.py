@@ -70,6 +70,14 @@ def test_the_page_holds_every_table_and_every_codec(demo, page):
     assert len(outline.ids) == len(set(outline.ids))
 
 
+def test_a_page_for_a_repository_holds_no_speech(demo):
+    bare = render(*demo, recordings=False)
+    assert "data:audio" not in bare
+    assert 'id="listening"' not in bare
+    assert "#listening" not in CODE.sub("", bare)
+    assert Outline(CODE.sub("", bare)).open == []
+
+
 def test_sections_stand_in_the_papers_order(page):
     names = ["verdict", "table1", "table2", "figure1", "table3", "codebook", "table4", "probes", "training", "cost"]
     places = [page.index(f'<section id="{name}"') for name in [*names, "choices", "provenance"]]

@@ -1,5 +1,6 @@
 """The workflow itself: the paper's plan, mistakes before any job, and one whole study with a branch that breaks."""
 
+import json
 import os
 import re
 import shutil
@@ -9,6 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
+
+from codec_cliff.config import load_study
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = "results/micro"
@@ -60,7 +64,20 @@ def test_the_papers_plan_holds_eleven_trainings(checkout):
 
 
 @pytest.mark.parametrize(
-    "target", ["table1", "table2", "table3", "table4", "figure1", "report", "controls", "probes", "downloads"]
+    "target",
+    [
+        "table1",
+        "table2",
+        "table3",
+        "table4",
+        "figure1",
+        "report",
+        "controls",
+        "probes",
+        "arms",
+        "published",
+        "downloads",
+    ],
 )
 def test_every_target_plans(checkout, target):
     planned = snakemake(checkout, "-n", target)
@@ -72,14 +89,14 @@ def test_every_target_plans(checkout, target):
 def test_profiles_plan(checkout, profile):
     planned = snakemake(checkout, "-n", "--profile", f"profiles/{profile}")
     assert planned.returncode == 0, planned.stderr
-    assert jobs(planned)["train"] == {"demo": 7, "pilot": 8, "local": 11, "slurm": 11}[profile]
+    assert jobs(planned)["train"] == {"demo": 7, "pilot": 5, "local": 11, "slurm": 11}[profile]
 
 
 def test_the_probes_that_are_asked_for_exist(checkout):
     from codec_cliff.report.probe_figures import FIGURES
     from codec_cliff.report.probes import LAYOUTS
 
-    planned = snakemake(checkout, "-n", "probes")
+    planned = snakemake(checkout, "-n", "probes", "arms")
     assert set(re.findall(r"figures/probe_(\w+)\.pdf", planned.stdout)) == set(FIGURES)
     assert set(re.findall(r"tables/probe_(\w+)\.md", planned.stdout)) == set(LAYOUTS)
 
@@ -97,10 +114,13 @@ def test_the_target_rules_read_like_a_menu(checkout):
     menu = dict(re.fullmatch(r"(\w+) \((.+)\)", line).groups() for line in listed)  # each with a sentence
     targets = {
         "all",
+        "arm",
+        "arms",
         "clean_branch",
         "controls",
         "downloads",
         "figure1",
+        "published",
         "report",
         "table1",
         "table2",
@@ -128,6 +148,24 @@ def test_training_asks_for_a_gpu_memory_and_the_time_it_will_take(checkout):
     (resources,) = re.findall(r"rule train:.*?resources: (.*?)\n", planned.stdout + planned.stderr, re.S)
     assert {"gpu=1", "slurm_partition=gpu", "mem_mb=32000"} <= set(resources.split(", "))
     assert int(re.search(r"runtime=(\d+)", resources).group(1)) > 30
+
+
+GPU_PILOT = ["--profile", "profiles/pilot", "--configfile", "profiles/pilot/study.yaml", "profiles/pilot/gpu.yaml"]
+
+
+def test_an_arm_of_the_pilot_at_full_width_needs_no_other(checkout):
+    """What training on a GPU for half an hour relies on: one model, its repair, every metric and probe, and nothing else."""
+    config = ["--config", "corpus={kind: folder}", "branch=6.25hz-fixed-duration"]
+    planned = snakemake(checkout, "-n", "-p", *GPU_PILOT, *config, "--", "arm")
+    assert planned.returncode == 0, planned.stderr
+    counts = jobs(planned)
+    assert (counts["train"], counts["repair"], counts["metric"], counts["reconstruct"]) == (1, 1, 10, 2)
+    assert (counts["probe_scores"], counts["probe_drift"]) == (1, 1)
+    run = json.loads(re.search(r"--run '(\{.*?\})' --manifest", planned.stdout + planned.stderr).group(1))
+    paper = load_study(yaml.safe_load((ROOT / "config.yaml").read_text())).runs["6.25hz-fixed-duration"]
+    theirs = json.loads(json.dumps(paper.to_dict()))
+    for part in ("model", "discriminator", "losses", "batch_clips", "clip_samples"):
+        assert run[part] == theirs[part]
 
 
 @pytest.mark.parametrize("name", ["7hz", "6.25hz-fixed-token", "100hz-repaired"])

@@ -6,7 +6,7 @@ compares trainings can be settled.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -54,15 +54,15 @@ def _arm(run: Run, codecs: Sequence[str]) -> Arm:
     return Arm(run.frame_rate, run.tokens_per_clip, audio, whole, uncovered(generator_taps(run)), tuple(codecs))
 
 
-def equal_audio(found: Sequence[Arm]) -> list[list[Arm]]:
-    """Arms of one frame rate by their audio a step, the least first; whole tokens alone."""
+def equal_audio(found: Sequence[Arm], padded: bool = False) -> list[list[Arm]]:
+    """Arms of one frame rate by their audio a step, the least first, each by its tokens; whole tokens alone, unless `padded`."""
     levels: list[list[Arm]] = []
-    for arm in sorted((arm for arm in found if arm.whole_tokens), key=lambda arm: arm.audio):
+    for arm in sorted((arm for arm in found if padded or arm.whole_tokens), key=lambda arm: arm.audio):
         if levels and arm.audio < SAME_AUDIO * levels[-1][0].audio:
             levels[-1].append(arm)
         else:
             levels.append([arm])
-    return [sorted(level, key=lambda arm: arm.tokens) for level in levels]
+    return [sorted(level, key=lambda arm: (arm.tokens, arm.whole_tokens)) for level in levels]
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,7 @@ class Scores:
     metric: str
     by: Resampling
     collapsed: tuple[str, ...] = ()  # models whose codebooks were out of use at the end of training
+    weights: pd.Series | None = None  # of utterances, by id, where the corpus figure is no plain mean (WER: words)
 
     @cached_property
     def _table(self) -> pd.DataFrame:
@@ -95,12 +96,15 @@ class Scores:
             )
         names = table.index.get_level_values(f"{self.unit}_id")
         codes, labels = pd.factorize(names)
-        sizes = np.bincount(codes)
+        weights = np.ones(len(table))
+        if self.weights is not None:
+            weights = self.weights.loc[table.index.get_level_values("utterance_id")].to_numpy()
+        sizes = np.bincount(codes, weights=weights)
         draws = np.random.default_rng(self.by.seed).multinomial(
             len(labels), np.full(len(labels), 1 / len(labels)), self.by.samples
         )
         counts = np.vstack([np.ones(len(labels)), draws])
-        sums = {name: np.bincount(codes, weights=table[name]) for name in table.columns}
+        sums = {name: np.bincount(codes, weights=table[name] * weights) for name in table.columns}
         return {name: counts @ total / (counts @ sizes) for name, total in sums.items()}
 
     @property
@@ -154,8 +158,12 @@ def measured_runs(study: Study, results: Path, codecs: Sequence[str] | None) -> 
 def read_scores(study: Study, results: Path, runs: Mapping[str, Run], metric: str = "stoi") -> Scores:
     """The scores of some runs; their records say which of them collapsed."""
     rows = pd.concat([read_rows(results / "probes" / "scores" / f"{codec}.csv") for codec in runs])
-    records = {codec: results / "runs" / codec / "run.json" for codec in runs}
-    collapsed = [
+    return Scores(rows, metric, Resampling.of(study), collapsed(results, runs))
+
+
+def collapsed(results: Path, codecs: Iterable[str]) -> tuple[str, ...]:
+    """The models whose records say that their codebooks were out of use at the end of training."""
+    records = {codec: results / "runs" / codec / "run.json" for codec in codecs}
+    return tuple(
         codec for codec, path in records.items() if path.exists() and json.loads(path.read_text())["collapsed"]
-    ]
-    return Scores(rows, metric, Resampling.of(study), tuple(collapsed))
+    )

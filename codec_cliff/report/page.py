@@ -36,9 +36,12 @@ class Finding:
     verdicts: list[str]
 
 
-def render(study: Study, results: Results) -> str:
-    """The page's HTML; UserError where a table's input is missing. What a study has not run is left out."""
-    heard, claims = listening(study, results), verdict(results)
+def render(study: Study, results: Results, recordings: bool = True) -> str:
+    """The page's HTML; UserError where a table's input is missing. What a study has not run is left out.
+
+    Without `recordings` there is nothing to listen to: a page for a repository that may hold no speech.
+    """
+    heard, claims = listening(study, results) if recordings else None, verdict(results)
     page = _environment().get_template("page.html.jinja").render(
         study=study,
         paper=paper(),
@@ -112,7 +115,7 @@ def figures(study: Study, results: Results) -> dict[str, charts.Spec]:
 
 def _probes(results: Results) -> dict[str, Any]:
     return {
-        "probe_verdicts": results.rows("probes/verdicts.csv"),
+        "probe_verdicts": results.rows("probes/verdicts.csv") + results.rows("probes/quality_verdicts.csv"),
         "probe_tables": extras.shown_tables(results, "probe_*"),
         "probe_pictures": extras.pictures(results, "probe_*"),
         "cost_tables": extras.shown_tables(results, "cost*"),
@@ -186,8 +189,9 @@ def main() -> None:
     parser.add_argument("--study", required=True, help="the merged configuration, JSON")
     parser.add_argument("--results", required=True, type=Path, help="results/<study>")
     parser.add_argument("--output", required=True, type=Path, help="an .html file")
+    parser.add_argument("--without-recordings", action="store_true", help="leave out the clips to listen to")
     args = parser.parse_args()
-    page = render(load_study(json.loads(args.study)), Results(args.results))
+    page = render(load_study(json.loads(args.study)), Results(args.results), not args.without_recordings)
     with atomic_path(args.output) as temporary:
         temporary.write_text(page, encoding="utf-8")
     print(f"{args.output}: {_megabytes(len(page.encode()))}", flush=True)

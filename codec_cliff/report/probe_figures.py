@@ -17,10 +17,12 @@ from codec_cliff.errors import exit_cleanly
 from codec_cliff.probes.coverage import generator_taps
 from codec_cliff.report.figure1 import STYLE, save
 from codec_cliff.report.heat_map import draw_heat_map
+from codec_cliff.report.notes import METRICS, TABLE_METRICS
 from codec_cliff.report.results import Row, read_rows
 
 # Okabe and Ito's palette; shapes differ too, for print without colour.
 AS_IT_IS, REPAIRED, CHUNKED = ("#D55E00", "o"), ("#009E73", "D"), ("#0072B2", "s")
+VALUE = {"value": "", "low": "_low", "high": "_high"}  # key -> ending of a metric's columns
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#888888")
 
 
@@ -64,6 +66,27 @@ def dose(study: Study, results: Path) -> Figure:
         axis.set_xlabel("Tokens a training clip")
         axis.set_ylabel("STOI")
         axis.legend(frameon=False, fontsize=6, loc="lower left")
+    return figure
+
+
+def quality(study: Study, results: Path) -> Figure:
+    """Every arm in every metric: intervals, and seeds as small marks; one panel a metric."""
+    rows = read_rows(results / "probes" / "quality.csv")
+    metrics = [metric for metric in TABLE_METRICS if metric in rows[0]]
+    across = min(3, len(metrics))
+    down = -(-len(metrics) // across)
+    size = (7, down * (0.7 + 0.16 * len(rows)))
+    figure, axes = plt.subplots(down, across, figsize=size, sharey=True, squeeze=False, layout="constrained")
+    for axis, metric in zip(axes.flat, metrics, strict=False):
+        known = [{key: row[f"{metric}{end}"] for key, end in VALUE.items()} for row in rows]
+        _intervals(axis, known, [f"{row['frame_rate']:g} Hz: {row['arm']}" for row in rows], "value", zero=False)
+        for place, row in enumerate(rows):
+            seeds = [float(value) for value in str(row[f"{metric}_by_seed"]).split()]
+            axis.plot(seeds, [place] * len(seeds), "|", color="black", ms=6, mew=0.8)
+        axis.set_xlabel(METRICS[metric].heading)
+    axes.flat[0].invert_yaxis()  # shared, so once for all
+    for axis in axes.flat[len(metrics) :]:
+        axis.set_visible(False)
     return figure
 
 
@@ -155,13 +178,14 @@ def positions(study: Study, results: Path) -> Figure:
     return figure
 
 
-def _intervals(axis, rows: list[Row], labels: list[str], key: str) -> None:
+def _intervals(axis, rows: list[Row], labels: list[str], key: str, zero: bool = True) -> None:
     places = np.arange(len(rows))
     axis.hlines(places, [row["low"] for row in rows], [row["high"] for row in rows], color=AS_IT_IS[0], lw=1)
     axis.plot([row[key] for row in rows], places, "o", color=AS_IT_IS[0], ms=3)
-    axis.axvline(0, color="black", lw=0.6)
     axis.set_yticks(places, labels, fontsize=5.5)
-    axis.invert_yaxis()
+    if zero:
+        axis.axvline(0, color="black", lw=0.6)
+        axis.invert_yaxis()
 
 
 def _panels(number: int, height: float = 2.4, width: float = 3.5):
@@ -180,6 +204,7 @@ FIGURES: dict[str, Callable[[Study, Path], Figure]] = {
     "dose": dose,
     "audio": audio,
     "load": load,
+    "quality": quality,
 }
 
 

@@ -9,18 +9,23 @@ from pathlib import Path
 from codec_cliff.config import Study, load_study
 from codec_cliff.errors import exit_cleanly
 from codec_cliff.report.layout import Cell, Line, Table, interval, number, plain, write_table
+from codec_cliff.report.notes import METRICS, TABLE_METRICS
 from codec_cliff.report.results import Row, read_rows
 
 
 @dataclass(frozen=True)
 class Column:
-    """A heading, the record's key, and digits: None prints as it is; with `brackets`, its interval's keys beside it."""
+    """A heading, the record's key, and digits: None prints as it is; with `brackets`, its interval's keys beside it.
+
+    `optional`: not every study measures it, and where no record has it there is no column.
+    """
 
     heading: str
     key: str
     digits: int | None = None
     sign: bool = False
     brackets: tuple[str, str] | None = None
+    optional: bool = False
 
     def cell(self, row: Row) -> Cell:
         value = row.get(self.key)
@@ -135,6 +140,21 @@ LAYOUTS = {
             "Share: the slope within rates times the difference in load, over the difference seen; bootstrap over speakers.",
         ),
     ),
+    "quality": Layout(
+        "Probe: every arm in every metric",
+        (
+            Column("Hz", "frame_rate"),
+            Column("Training clips", "arm"),
+            Column("Uncovered taps", "uncovered_taps"),
+            Column("Seeds", "seeds"),
+            *(
+                Column(METRICS[name].heading, name, METRICS[name].digits, False, (f"{name}_low", f"{name}_high"), True)
+                for name in TABLE_METRICS
+            ),
+            Column("Collapsed", "collapsed"),
+        ),
+        (BOTH, "Where an arm has one seed, its scatter is that of the arms that have two."),
+    ),
     "verdicts": Layout(
         "Probes: the questions and what these models say",
         (Column("Question", "question"), Column("Verdict", "verdict"), Column("Evidence", "evidence")),
@@ -147,9 +167,10 @@ def probe_table(name: str, study: Study, results: Path) -> Table:
     """One probe's table of results/<study>/probes/<name>.csv."""
     layout = LAYOUTS[name]
     records = read_rows(results / "probes" / f"{name}.csv")
-    lines = [Line([column.cell(row) for column in layout.columns]) for row in records if layout.shown(row)]
+    columns = [column for column in layout.columns if not column.optional or column.key in records[0]]
+    lines = [Line([column.cell(row) for column in columns]) for row in records if layout.shown(row)]
     notes = [*layout.notes, f"{study.training.steps} training steps; study: {study.study}."]
-    return Table(f"probe_{name}", layout.title, records, [column.heading for column in layout.columns], lines, notes)
+    return Table(f"probe_{name}", layout.title, records, [column.heading for column in columns], lines, notes)
 
 
 def main() -> None:

@@ -23,7 +23,8 @@ os.environ.update(
     TQDM_DISABLE="1",
 )
 
-BRANCH = config.pop("branch", None)  # for the target clean_branch; no part of a study
+# For the targets arm and clean_branch; no part of a study.
+BRANCH = config.pop("branch", None)
 
 try:
     STUDY = load_study(config)
@@ -85,13 +86,22 @@ def corpus_root(wildcards):
     return CORPUS_ROOT
 
 
-def branch_to_clean(wildcards):
+def branch(wildcards):
     """The codec that `--config branch=<codec>` names."""
     if BRANCH in RUNS:
         return BRANCH
     raise WorkflowError(
-        f"clean_branch: name the trained codec with --config branch=<codec>, one of {', '.join(RUNS)}"
+        f"name the trained codec with --config branch=<codec>, one of {', '.join(RUNS)}"
         + (f"; not {BRANCH}" if BRANCH else "")
+    )
+
+
+def everything_of_the_branch(wildcards):
+    """What one run leaves behind: every metric, of its repaired model too where the study has one, and the probes of it."""
+    run = branch(wildcards)
+    repaired = [name for name, source in REPAIRED.items() if source == run]
+    return measured([run, *repaired]) + expand(
+        f"{RESULTS}/probes/{{kind}}/{run}.csv", kind=["scores", "positions", "drift"]
     )
 
 

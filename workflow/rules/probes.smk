@@ -9,6 +9,10 @@ ANSWER_MODULES = [
     "matched_audio",
     "where",
 ]
+# Each run that the probes train, measured like any codec: the target `arms`.
+ARM_FILES = multiext(
+    f"{RESULTS}/tables/probe_quality", ".csv", ".md", ".tex"
+) + multiext(f"{RESULTS}/figures/probe_quality", ".pdf", ".png", ".svg")
 PROBE_FILES = expand(
     f"{RESULTS}/tables/probe_{{probe}}.{{kind}}",
     probe=PROBES,
@@ -123,6 +127,28 @@ rule probe_answers:
         codecs=list(STUDY.probe_runs),
     shell:
         "python -m codec_cliff.probes.answers --study {params.study:q} --results {params.results} --codecs {params.codecs} > {log} 2>&1"
+
+
+rule probe_quality:
+    """Every probe run in every metric, seeds and all, and what one clip length costs against another."""
+    input:
+        [source(f"probes/{name}") for name in ("quality", "arms")],
+        measured(STUDY.probe_runs),
+        expand(f"{RESULTS}/runs/{{run}}/run.json", run=STUDY.probe_runs),
+    output:
+        rows=f"{RESULTS}/probes/quality.csv",
+        verdicts=f"{RESULTS}/probes/quality_verdicts.csv",
+    log:
+        f"{LOGS}/probe_quality.log",
+    conda:
+        MAIN_ENVIRONMENT
+    params:
+        study=STUDY_JSON,
+        results=results_folder,
+        codecs=list(STUDY.probe_runs),
+    shell:
+        "python -m codec_cliff.probes.quality --study {params.study:q} --results {params.results} --codecs {params.codecs}"
+        " --rows {output.rows} --verdicts {output.verdicts} > {log} 2>&1"
 
 
 rule probe_table:

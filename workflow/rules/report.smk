@@ -11,7 +11,7 @@ MEASURED_CONTROLS = [
     )
 ]
 # Of the probes, the page waits for none either.
-MEASURED_PROBES = [path for path in PROBE_FILES if Path(path).exists()]
+MEASURED_PROBES = [path for path in PROBE_FILES + ARM_FILES if Path(path).exists()]
 CODEBOOKS = expand(f"{RESULTS}/codebook/{{codec}}.csv", codec=STUDY.trained)
 SUMMARY_INPUTS = {
     "summary": measured(STUDY.evaluated),
@@ -28,6 +28,17 @@ TABLE_INPUTS = {
         expand(f"{RESULTS}/runs/{{run}}/run.json", run=STUDY.trained),
     ),
 }
+PAGE_INPUTS = [
+    *REPORT_MODULES,
+    *TEMPLATES,
+    *TABLE_FILES,
+    *FIGURE_FILES,
+    f"{RESULTS}/claims.csv",
+    f"{RESULTS}/comparisons.csv",
+    f"{RESULTS}/paper_comparison.csv",
+    f"{RESULTS}/codebook/usage.csv",
+    *expand(f"{RESULTS}/runs/{{run}}/run.json", run=STUDY.trained),
+]
 
 
 rule statistics:
@@ -208,17 +219,9 @@ rule figure:
 rule page:
     """The report: verdict, sound, tables, figures, our choices, provenance; one file that opens from disk."""
     input:
-        REPORT_MODULES,
-        TEMPLATES,
-        TABLE_FILES,
-        FIGURE_FILES,
+        PAGE_INPUTS,
         MEASURED_PROBES,
-        f"{RESULTS}/claims.csv",
-        f"{RESULTS}/comparisons.csv",
-        f"{RESULTS}/paper_comparison.csv",
-        f"{RESULTS}/codebook/usage.csv",
         f"{RESULTS}/listening/listening.json",
-        expand(f"{RESULTS}/runs/{{run}}/run.json", run=STUDY.trained),
     output:
         shown(
             f"{RESULTS}/report.html",
@@ -235,3 +238,23 @@ rule page:
         results=results_folder,
     shell:
         "python -m codec_cliff.report.page --study {params.study:q} --results {params.results} --output {output} > {log} 2>&1"
+
+
+rule published_page:
+    """The report without recordings, for a repository of results: with every probe and every arm."""
+    input:
+        PAGE_INPUTS,
+        PROBE_FILES,
+        ARM_FILES,
+    output:
+        f"{RESULTS}/published.html",
+    log:
+        f"{LOGS}/published.log",
+    conda:
+        MAIN_ENVIRONMENT
+    params:
+        study=STUDY_JSON,
+        results=results_folder,
+    shell:
+        "python -m codec_cliff.report.page --study {params.study:q} --results {params.results} --output {output}"
+        " --without-recordings > {log} 2>&1"
