@@ -21,7 +21,7 @@ from codec_cliff.allocator import keep_freed_memory, return_freed_memory
 from codec_cliff.memory import MicroBatch
 from codec_cliff.models import dac, layers
 
-whole_output = step.generator_gradients
+generator_gradients = step.generator_gradients
 
 
 def unfused(adamw: type, parameters: object, fused: bool, **settings: object) -> torch.optim.Optimizer:
@@ -40,7 +40,7 @@ PATCHES: dict[str, Callable[[], object]] = {  # what puts DAC's own way back
         step, "frozen", return_value=nullcontext()
     ),
     "the generator's output used in both phases": lambda: mock.patch.object(
-        step, "generator_gradients", lambda *arguments: whole_output(*arguments[:-1], None)
+        step, "generator_gradients", lambda *arguments: generator_gradients(*arguments[:-1], None)
     ),
     "AdamW fused": lambda: mock.patch.object(torch.optim, "AdamW", functools.partial(unfused, torch.optim.AdamW)),
     "freed memory kept": nullcontext,

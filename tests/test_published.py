@@ -73,7 +73,7 @@ def test_corpus_figures_follow_from_the_utterances(study):
 def test_the_probes_answers_follow_from_their_scores(study):
     found = answers(study, PILOT, list(study.probe_runs))
     for question in QUESTIONS:
-        same(pd.DataFrame(found[question].rows), PILOT / "probes" / f"{question}.csv")
+        same(pd.DataFrame(found[question].rows or {"empty": []}), PILOT / "probes" / f"{question}.csv")
     told = [asdict(verdict) for answer in found.values() for verdict in answer.verdicts]
     same(pd.DataFrame(told), PILOT / "probes" / "verdicts.csv")
     scores = quality.metric_scores(study, PILOT, list(study.probe_runs))
