@@ -175,10 +175,11 @@ def test_a_codec_that_the_study_lacks_is_named_while_planning(checkout, name):
     assert f"{name}: the study paper has no such codec; it has " in planned.stdout + planned.stderr
 
 
-def test_clean_branch_asks_which(checkout):
-    asked = snakemake(checkout, "--", "clean_branch")
+@pytest.mark.parametrize("target", ["arm", "clean_branch"])
+def test_targets_of_one_branch_ask_which(checkout, target):
+    asked = snakemake(checkout, "--", target)
     assert asked.returncode != 0
-    assert "clean_branch: name the trained codec with --config branch=<codec>, one of " in asked.stdout + asked.stderr
+    assert "name the trained codec with --config branch=<codec>, one of " in asked.stdout + asked.stderr
 
 
 def test_every_stack_has_its_conda_environment(checkout, tmp_path):
