@@ -97,13 +97,8 @@ rule arm:
 
 
 rule published:
-    """A study as results/pilot is kept: all, probes and arms, and the page without recordings."""
+    """A study as results/pilot is kept: the page without recordings, which waits for all tables, figures, probes and arms."""
     input:
-        TABLE_FILES,
-        FIGURE_FILES,
-        PROBE_FILES,
-        ARM_FILES,
-        f"{RESULTS}/paper_comparison.csv",
         f"{RESULTS}/published.html",
 
 
@@ -159,7 +154,7 @@ rule clean_branch:
         "envs/codec-cliff.yaml"
     params:
         results=results_folder,
-        codec=branch,
+        codec=lambda wildcards: branch("clean_branch"),
     shell:
         "python -m codec_cliff.branch --results {params.results} --codec {params.codec} 2>&1 | tee {log}"
 

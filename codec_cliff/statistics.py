@@ -92,7 +92,7 @@ def summary(study: Study, results: Path, codecs: Sequence[str]) -> pd.DataFrame:
 
 def _codec_rows(study: Study, results: Path, codec: str) -> Iterable[dict[str, Any]]:
     files = {file: read_metric(results, codec, file) for file in study.metrics}
-    for figure in _measured(files):
+    for figure in measured_figures(files):
         rows = files[figure.file]
         sums = scored(rows, figure)
         estimate = {}
@@ -111,7 +111,8 @@ def _codec_rows(study: Study, results: Path, codec: str) -> Iterable[dict[str, A
         }
 
 
-def _measured(files: Mapping[str, pd.DataFrame]) -> list[Figure]:
+def measured_figures(files: Mapping[str, pd.DataFrame]) -> list[Figure]:
+    """The figures that a codec's metrics, by file, have columns for."""
     return [figure for figure in FIGURES if figure.file in files and figure.numerator in files[figure.file].columns]
 
 
@@ -137,7 +138,7 @@ def comparison_pairs(study: Study, codecs: Sequence[str]) -> list[tuple[float, s
 
 def _pair_rows(study: Study, results: Path, rate: float, a: str, b: str) -> Iterable[dict[str, Any]]:
     files_a, files_b = ({file: read_metric(results, codec, file) for file in study.metrics} for codec in (a, b))
-    shared = [figure for figure in _measured(files_a) if figure in _measured(files_b)]
+    shared = [figure for figure in measured_figures(files_a) if figure in measured_figures(files_b)]
     for figure in (figure for figure in shared if figure.name not in NEITHER_GOOD_NOR_BAD):
         (rows_a, rows_b), keys = (files_a[figure.file], files_b[figure.file]), ["backend", "revision"]
         if list(rows_a[keys].iloc[0]) != list(rows_b[keys].iloc[0]):

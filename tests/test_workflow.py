@@ -179,7 +179,7 @@ def test_a_codec_that_the_study_lacks_is_named_while_planning(checkout, name):
 def test_targets_of_one_branch_ask_which(checkout, target):
     asked = snakemake(checkout, "--", target)
     assert asked.returncode != 0
-    assert "name the trained codec with --config branch=<codec>, one of " in asked.stdout + asked.stderr
+    assert f"{target}: name the trained codec with --config branch=<codec>, one of " in asked.stdout + asked.stderr
 
 
 def test_every_stack_has_its_conda_environment(checkout, tmp_path):

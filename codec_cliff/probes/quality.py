@@ -22,19 +22,20 @@ from codec_cliff.probes.answer import Answer, Verdict, sign, signed
 from codec_cliff.probes.arms import Arm, Scores, arms, collapsed, equal_audio
 from codec_cliff.probes.variants import WHOLE
 from codec_cliff.report.notes import METRICS, TABLE_METRICS
-from codec_cliff.statistics import FIGURES, Figure, read_metric, scored
+from codec_cliff.statistics import FIGURES, Figure, measured_figures, read_metric, scored
 
-Contrast = Mapping[Arm, int]  # the arms of a difference, each with its sign
+Contrast = Sequence[tuple[int, Arm]]  # the arms of a difference, each with its sign; an arm on both sides cancels out
 
 
 def metric_scores(study: Study, results: Path, codecs: Sequence[str]) -> dict[str, Scores]:
     """The scores of some models by the tables' metrics, those that the study has measured; MetricError where a file is missing."""
-    found = {}
-    for figure in (figure for figure in FIGURES if figure.name in TABLE_METRICS and figure.file in study.metrics):
-        rows = {codec: read_metric(results, codec, figure.file) for codec in codecs}
-        if all(figure.numerator in of_codec for of_codec in rows.values()):
-            found[figure.name] = _scores(figure, rows, Resampling.of(study), collapsed(results, codecs))
-    return found
+    measured = {codec: {file: read_metric(results, codec, file) for file in study.metrics} for codec in codecs}
+    by, out_of_use = Resampling.of(study), collapsed(results, codecs)
+    return {
+        figure.name: _scores(figure, {codec: files[figure.file] for codec, files in measured.items()}, by, out_of_use)
+        for figure in FIGURES
+        if figure.name in TABLE_METRICS and all(figure in measured_figures(files) for files in measured.values())
+    }
 
 
 def _scores(figure: Figure, rows: Mapping[str, pd.DataFrame], by: Resampling, out_of_use: tuple[str, ...]) -> Scores:
@@ -56,7 +57,8 @@ def answer(study: Study, found: Sequence[Arm], by_metric: Mapping[str, Scores]) 
         means[metric] = dict(zip(found, samples, strict=True))
     rows = [_row(arm, by_metric, means) for arm in found]
     asked = [*_falls(study, found), *_clip_lengths(found)]
-    return Answer(rows, [_verdict(question, contrast, by_metric, means, found) for question, contrast in asked])
+    seeded = any(len(arm.codecs) > 1 for arm in found)
+    return Answer(rows, [_verdict(question, contrast, by_metric, means, seeded) for question, contrast in asked])
 
 
 def _row(arm: Arm, by_metric: Mapping[str, Scores], means: Mapping[str, Mapping[Arm, np.ndarray]]) -> dict[str, object]:
@@ -82,13 +84,12 @@ def _falls(study: Study, found: Sequence[Arm]) -> Iterator[tuple[str, Contrast]]
             continue
         duration_low, duration_high, tokens_low, tokens_high = (of[name] for name in names)
         question = f"From {high:g} to {low:g} Hz: quality {{}}"
-        yield question.format("under fixed duration"), {duration_low: 1, duration_high: -1}
-        yield question.format("with fixed tokens"), {tokens_low: 1, tokens_high: -1}
-        if duration_high != tokens_high:
-            signs = {duration_low: 1, duration_high: -1, tokens_low: -1, tokens_high: 1}
-        else:
-            signs = {duration_low: 1, tokens_low: -1}
-        yield question.format("under fixed duration, beyond the change with fixed tokens"), signs
+        duration = [(1, duration_low), (-1, duration_high)]
+        tokens = [(1, tokens_low), (-1, tokens_high)]
+        beyond = [*duration, *((-factor, arm) for factor, arm in tokens)]
+        yield question.format("under fixed duration"), duration
+        yield question.format("with fixed tokens"), tokens
+        yield question.format("under fixed duration, beyond the change with fixed tokens"), beyond
 
 
 def _clip_lengths(found: Sequence[Arm]) -> Iterator[tuple[str, Contrast]]:
@@ -96,7 +97,7 @@ def _clip_lengths(found: Sequence[Arm]) -> Iterator[tuple[str, Contrast]]:
     for rate in dict.fromkeys(arm.frame_rate for arm in found):
         for level in equal_audio([arm for arm in found if arm.frame_rate == rate], padded=True):
             for short, long in [*pairwise(level), *([(level[0], level[-1])] if len(level) > 2 else [])]:
-                yield f"At {rate:g} Hz: clips of {long.name} instead of {short.name}", {long: 1, short: -1}
+                yield f"At {rate:g} Hz: clips of {long.name} instead of {short.name}", [(1, long), (-1, short)]
 
 
 def _verdict(
@@ -104,17 +105,17 @@ def _verdict(
     contrast: Contrast,
     by_metric: Mapping[str, Scores],
     means: Mapping[str, Mapping[Arm, np.ndarray]],
-    found: Sequence[Arm],
+    seeded: bool,
 ) -> Verdict:
-    """Better, worse or not settled, metric by metric; seeds count, where an arm has two."""
+    """Better, worse or not settled, metric by metric; nothing is, unless some arm has two seeds (`seeded`)."""
     sides: dict[str, list[str]] = {"better": [], "worse": [], "not settled": []}
     evidence = []
     for metric, scores in by_metric.items():
         shown = METRICS[metric]
-        estimate = scores.estimate(sum(factor * means[metric][arm] for arm, factor in contrast.items()))
+        estimate = scores.estimate(sum(factor * means[metric][arm] for factor, arm in contrast))
         better = "+" if shown.better == "higher" else "-"
-        known = scores.seed_spread(found)[1] and sign(estimate) != "0"
-        sides[("better" if sign(estimate) == better else "worse") if known else "not settled"].append(shown.heading)
+        settled = seeded and sign(estimate) != "0"
+        sides[("better" if sign(estimate) == better else "worse") if settled else "not settled"].append(shown.heading)
         evidence.append(f"{shown.heading} {signed(estimate)}")
     verdict = "; ".join(f"{side} in {', '.join(names)}" for side, names in sides.items() if names)
     return Verdict(question, verdict, "; ".join(evidence) + ".")

@@ -86,19 +86,19 @@ def corpus_root(wildcards):
     return CORPUS_ROOT
 
 
-def branch(wildcards):
-    """The codec that `--config branch=<codec>` names."""
+def branch(target):
+    """The codec that `--config branch=<codec>` names, for a target that asks for one."""
     if BRANCH in RUNS:
         return BRANCH
     raise WorkflowError(
-        f"name the trained codec with --config branch=<codec>, one of {', '.join(RUNS)}"
+        f"{target}: name the trained codec with --config branch=<codec>, one of {', '.join(RUNS)}"
         + (f"; not {BRANCH}" if BRANCH else "")
     )
 
 
 def everything_of_the_branch(wildcards):
     """What one run leaves behind: every metric, of its repaired model too where the study has one, and the probes of it."""
-    run = branch(wildcards)
+    run = branch("arm")
     repaired = [name for name, source in REPAIRED.items() if source == run]
     return measured([run, *repaired]) + expand(
         f"{RESULTS}/probes/{{kind}}/{run}.csv", kind=["scores", "positions", "drift"]

@@ -132,7 +132,7 @@ rule probe_answers:
 rule probe_quality:
     """Every probe run in every metric, seeds and all, and what one clip length costs against another."""
     input:
-        [source(f"probes/{name}") for name in ("quality", "arms")],
+        [source(name) for name in ("probes/quality", "probes/arms", "statistics")],
         measured(STUDY.probe_runs),
         expand(f"{RESULTS}/runs/{{run}}/run.json", run=STUDY.probe_runs),
     output:
