@@ -15,6 +15,7 @@ import torch
 
 from codec_cliff.corpus.folder import BadFiles, read_folder
 from codec_cliff.corpus.manifest import Utterance, write_manifest
+from codec_cliff.corpus.store import AudioStore, decode_into_store, open_store
 from codec_cliff.metrics.__main__ import measure
 from codec_cliff.metrics.construct import construct
 from codec_cliff.metrics.pairs import open_pairs
@@ -22,7 +23,6 @@ from codec_cliff.metrics.references import write_references
 from codec_cliff.metrics.scorer import WITH_REFERENCE
 from codec_cliff.metrics.waveform import rms
 from codec_cliff.models.reference.opus import Opus
-from codec_cliff.store import AudioStore, decode_into_store, open_store
 
 RATE = 16000
 Degradation = Callable[[np.ndarray], np.ndarray]

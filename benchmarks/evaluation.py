@@ -28,15 +28,15 @@ import torch
 import torchaudio
 from degradations import RATE, Degradation, noise, opus, prepare, reconstruct, shift, smear
 
+from codec_cliff.corpus.store import open_store
+from codec_cliff.corpus.transcripts import NORMALISERS
 from codec_cliff.metrics import waveform
 from codec_cliff.metrics.__main__ import LEADING, measure
 from codec_cliff.metrics.construct import construct
 from codec_cliff.metrics.pairs import open_pairs
 from codec_cliff.metrics.references import write_references
 from codec_cliff.metrics.scorer import WITH_REFERENCE
-from codec_cliff.metrics.transcripts import NORMALISERS
 from codec_cliff.metrics.wer import word_errors
-from codec_cliff.store import open_store
 
 BACKENDS = {
     "wer": "pocketsphinx",  # the longest jobs first

@@ -19,14 +19,14 @@ import torch
 import yaml
 
 from benchmarks.official import OfficialStep
-from codec_cliff.clips import ClipSource, step_clips
-from codec_cliff.config import Run, load_study
 from codec_cliff.corpus.folder import BadFiles, read_folder
 from codec_cliff.corpus.manifest import write_manifest
-from codec_cliff.memory import MicroBatch
+from codec_cliff.corpus.store import AudioStore, decode_into_store, open_store
 from codec_cliff.models.quantizer import draw_levels
-from codec_cliff.step import build_networks, optimise
-from codec_cliff.store import AudioStore, decode_into_store, open_store
+from codec_cliff.study.config import Run, load_study
+from codec_cliff.training.clips import ClipSource, step_clips
+from codec_cliff.training.memory import MicroBatch
+from codec_cliff.training.step import build_networks, optimise
 
 SHOWN = ("mel", "adversarial", "feature_matching", "discriminator", "commitment", "codebook")
 OURS = {"ours, seed 0": "float32", "ours in bfloat16, seed 0": "bfloat16"}

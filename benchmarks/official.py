@@ -10,9 +10,9 @@ from audiotools import AudioSignal
 from dac.model import DAC, Discriminator
 from dac.nn.loss import GANLoss, L1Loss, MelSpectrogramLoss, MultiScaleSTFTLoss
 
-from codec_cliff.config import Run
-from codec_cliff.losses import N_MELS, WINDOW_LENGTHS
 from codec_cliff.models.dac import mend_odd_strides
+from codec_cliff.study.config import Run
+from codec_cliff.training.losses import N_MELS, WINDOW_LENGTHS
 
 
 class OfficialStep:

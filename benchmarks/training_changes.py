@@ -16,10 +16,10 @@ from unittest import mock
 import torch
 
 from benchmarks.training_step import benchmark_run, seconds
-from codec_cliff import step
-from codec_cliff.allocator import keep_freed_memory, return_freed_memory
-from codec_cliff.memory import MicroBatch
 from codec_cliff.models import dac, layers
+from codec_cliff.training import step
+from codec_cliff.training.allocator import keep_freed_memory, return_freed_memory
+from codec_cliff.training.memory import MicroBatch
 
 generator_gradients = step.generator_gradients
 

@@ -4,8 +4,8 @@ import argparse
 import shutil
 from pathlib import Path
 
-from codec_cliff.checkpoint import run_lock
 from codec_cliff.errors import exit_cleanly
+from codec_cliff.training.checkpoint import run_lock
 
 KEPT = ("logs",)
 SUMMARIES = (

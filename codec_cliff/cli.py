@@ -7,8 +7,8 @@ import sys
 from codec_cliff.errors import exit_cleanly
 
 COMMANDS: dict[str, tuple[str, str]] = {  # subcommand -> (module, one line of help)
-    "compare": ("codec_cliff.compare", "two studies or two runs side by side"),
-    "downloads": ("codec_cliff.downloads", "list, fetch or pin what a study downloads"),
+    "compare": ("codec_cliff.report.compare", "two studies or two runs side by side"),
+    "downloads": ("codec_cliff.downloads.command", "list, fetch or pin what a study downloads"),
     "coverage": ("codec_cliff.probes.command", "taps that training clips of a given length never reach"),
     "status": ("codec_cliff.status", "what is done, running, queued or failed, and how long it will still take"),
 }

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from codec_cliff.config import Run
+from codec_cliff.study.config import Run
 
 PACKAGES = ("codec-cliff", "torch", "torchaudio", "descript-audio-codec", "numpy")
 

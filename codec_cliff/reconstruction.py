@@ -13,13 +13,13 @@ import torch
 import torchaudio
 from tqdm import tqdm
 
-from codec_cliff.config import ORIGINAL
 from codec_cliff.corpus.manifest import Utterance, write_manifest
+from codec_cliff.corpus.store import AudioStore, open_store
 from codec_cliff.device import choose_device
 from codec_cliff.errors import CodecError, exit_cleanly
 from codec_cliff.files import atomic_path
 from codec_cliff.models.codec import Codec
-from codec_cliff.store import AudioStore, open_store
+from codec_cliff.study.config import ORIGINAL
 
 PROGRESS_SECONDS = 20
 

@@ -11,9 +11,6 @@ import pytest
 import yaml
 from snakemake.utils import update_config
 
-from codec_cliff.bootstrap import Resampling
-from codec_cliff.claims import verdicts
-from codec_cliff.config import digest, load_study
 from codec_cliff.probes import quality
 from codec_cliff.probes.answers import QUESTIONS, answers
 from codec_cliff.probes.arms import arms
@@ -22,8 +19,11 @@ from codec_cliff.report import quality as tables
 from codec_cliff.report.layout import write_table
 from codec_cliff.report.mechanism import table3
 from codec_cliff.report.probes import LAYOUTS, probe_table
-from codec_cliff.report.results import Results
-from codec_cliff.statistics import comparisons, default_codecs, phonemes, read_rows, summary
+from codec_cliff.statistics.bootstrap import Resampling
+from codec_cliff.statistics.claims import verdicts
+from codec_cliff.statistics.results import Results
+from codec_cliff.statistics.summary import comparisons, default_codecs, phonemes, read_rows, summary
+from codec_cliff.study.config import digest, load_study
 
 ROOT = Path(__file__).resolve().parents[1]
 PILOT = ROOT / "results" / "pilot"

@@ -7,12 +7,12 @@ import pytest
 import soundfile
 import torch
 
-from codec_cliff.config import ORIGINAL
 from codec_cliff.corpus.manifest import read_manifest
 from codec_cliff.errors import CodecError
 from codec_cliff.models.codec import CodecFacts, fit_length
 from codec_cliff.reconstruction import load_codec, reconstruct, write_reconstructions
-from codec_cliff.training import train
+from codec_cliff.study.config import ORIGINAL
+from codec_cliff.training.loop import train
 
 
 class Identity:

@@ -12,13 +12,13 @@ import pytest
 
 from codec_cliff import status
 from codec_cliff.branch import clean_branch
-from codec_cliff.checkpoint import run_lock
-from codec_cliff.config import load_study
 from codec_cliff.corpus.manifest import recordings_digest
 from codec_cliff.errors import TrainingError, UserError
-from codec_cliff.training import train
+from codec_cliff.study.config import load_study
+from codec_cliff.training.checkpoint import run_lock
+from codec_cliff.training.loop import train
 from tests.conftest import tiny_config
-from tests.test_training import Never, StopAfter
+from tests.training.test_loop import Never, StopAfter
 
 RUN = "6.25hz-fixed-duration"
 ROWS = [(1, 0.5, 9.0), (100, 50.5, 5.0), (200, 100.5, 4.0)]

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from codec_cliff.alignment.index import Aligned, write_index
+from codec_cliff.corpus.store import open_store
 from codec_cliff.errors import exit_cleanly
-from codec_cliff.store import open_store
 
 
 def align(options: argparse.Namespace) -> list[Aligned]:

@@ -12,9 +12,9 @@ from codec_cliff.alignment import AlignmentError
 from codec_cliff.alignment.index import Aligned
 from codec_cliff.alignment.textgrid import SILENCE, UNKNOWN, read_intervals
 from codec_cliff.corpus.manifest import Utterance
+from codec_cliff.corpus.transcripts import normalise
 from codec_cliff.errors import exit_cleanly
 from codec_cliff.files import atomic_path
-from codec_cliff.metrics.transcripts import normalise
 
 # ours: the paper names no aligner. ARPAbet phones, so that a "phoneme" is what the 12.2 a second of section 4.3
 # suggest.

@@ -10,9 +10,9 @@ from tqdm import tqdm
 
 from codec_cliff.alignment.index import Aligned
 from codec_cliff.alignment.textgrid import SILENCE, Interval, write_textgrid
+from codec_cliff.corpus.store import AudioStore
+from codec_cliff.corpus.transcripts import normalise
 from codec_cliff.errors import CorpusError
-from codec_cliff.metrics.transcripts import normalise
-from codec_cliff.store import AudioStore
 
 FRAME_SECONDS = 0.01
 SAMPLE_RATE = 16000

@@ -5,8 +5,8 @@ import argparse
 from codec_cliff.corpus.folder import BadFiles, read_folder
 from codec_cliff.corpus.librispeech import ARCHIVES, download
 from codec_cliff.corpus.manifest import write_manifest
+from codec_cliff.corpus.store import decode_into_store
 from codec_cliff.errors import exit_cleanly
-from codec_cliff.store import decode_into_store
 
 
 def prepare(arguments: argparse.Namespace) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from codec_cliff.downloads.transfer import fetch
 from codec_cliff.errors import CorpusError
-from codec_cliff.transfer import fetch
 
 MIRRORS = (
     "https://www.openslr.org/resources",

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from codec_cliff.corpus.manifest import Utterance, read_manifest
+from codec_cliff.corpus.store import INT16_SCALE, AudioStore, open_store, read_int16
 from codec_cliff.errors import MetricError
 from codec_cliff.metrics.waveform import fit, resample
-from codec_cliff.store import INT16_SCALE, AudioStore, open_store, read_int16
 
 
 @dataclass(frozen=True)

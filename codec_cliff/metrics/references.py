@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from codec_cliff.corpus.store import AudioStore, open_store
 from codec_cliff.errors import MetricError, exit_cleanly
 from codec_cliff.files import atomic_path
 from codec_cliff.metrics.construct import construct
 from codec_cliff.metrics.scorer import WITH_REFERENCE, Scorer
 from codec_cliff.metrics.waveform import resample
-from codec_cliff.store import AudioStore, open_store
 
 
 class References:

@@ -8,8 +8,8 @@ import jiwer
 import numpy as np
 
 from codec_cliff.corpus.manifest import Utterance
+from codec_cliff.corpus.transcripts import NORMALISERS
 from codec_cliff.metrics.scorer import Item, Reference, Value, WithoutReference
-from codec_cliff.metrics.transcripts import NORMALISERS
 
 
 class Recogniser(Protocol):

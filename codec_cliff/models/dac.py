@@ -11,12 +11,12 @@ from dac.model.discriminator import Discriminator
 from safetensors.torch import load_file
 from torch import nn
 
-from codec_cliff.config import Run
 from codec_cliff.errors import CodecError
 from codec_cliff.models.codec import CodecFacts, fit_length
 from codec_cliff.models.layers import replace_layers
 from codec_cliff.models.periods import replace_column_convolutions
 from codec_cliff.models.quantizer import replace_quantizer
+from codec_cliff.study.config import Run
 
 # descript-audio-codec 1.0.0 uses weight_norm and jit as they were when it was written; both still work.
 warnings.filterwarnings("ignore", message=".*(weight_norm|torch.jit).*")

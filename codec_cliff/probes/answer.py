@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from codec_cliff.bootstrap import Estimate
+from codec_cliff.statistics.bootstrap import Estimate
 
 
 @dataclass(frozen=True)

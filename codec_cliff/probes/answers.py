@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from codec_cliff.bootstrap import Resampling
-from codec_cliff.config import Study, load_study
 from codec_cliff.errors import exit_cleanly
 from codec_cliff.files import atomic_path
 from codec_cliff.probes import decoders, dose, load, matched_audio, where
 from codec_cliff.probes.answer import Answer, Verdict
 from codec_cliff.probes.arms import arms, measured_runs, read_scores
-from codec_cliff.statistics import read_rows
+from codec_cliff.statistics.bootstrap import Resampling
+from codec_cliff.statistics.summary import read_rows
+from codec_cliff.study.config import Study, load_study
 
 QUESTIONS = ("repair", "drift", "chunks", "positions", "dose", "audio", "load")
 COLLAPSE = "Did every model's training take off?"

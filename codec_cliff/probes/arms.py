@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from codec_cliff.bootstrap import MIN_SPEAKERS, Estimate, Resampling
-from codec_cliff.config import Run, Study
 from codec_cliff.errors import MetricError
-from codec_cliff.probes.coverage import generator_taps, uncovered
-from codec_cliff.statistics import read_rows
+from codec_cliff.models.coverage import generator_taps, uncovered
+from codec_cliff.statistics.bootstrap import MIN_SPEAKERS, Estimate, Resampling
+from codec_cliff.statistics.summary import read_rows
+from codec_cliff.study.config import Run, Study
 
 SAME_AUDIO = 1.3  # two arms whose audio a step differs by less than this factor count as equal
 

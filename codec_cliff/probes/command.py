@@ -8,10 +8,9 @@ from pathlib import Path
 
 import torch
 
-from codec_cliff.config import Discriminator, Losses, Model, Run, Training
 from codec_cliff.errors import CodecError, ConfigError, exit_cleanly
 from codec_cliff.files import write_csv
-from codec_cliff.probes.coverage import (
+from codec_cliff.models.coverage import (
     discriminator_taps,
     generator_coverage,
     generator_taps,
@@ -20,8 +19,9 @@ from codec_cliff.probes.coverage import (
     uncovered,
     warning,
 )
-from codec_cliff.probes.taps import LayerTaps
-from codec_cliff.schema import validated
+from codec_cliff.models.taps import LayerTaps
+from codec_cliff.study.config import Discriminator, Losses, Model, Run, Training
+from codec_cliff.study.schema import validated
 
 EXAMPLE = "codec-cliff coverage --strides 4,8,8,10 --clip 0.38s"
 

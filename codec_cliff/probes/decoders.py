@@ -5,10 +5,10 @@ No training differs between the two sides of these differences, so speakers alon
 
 from collections.abc import Sequence
 
-from codec_cliff.bootstrap import Estimate
 from codec_cliff.probes.answer import Answer, Verdict, in_all, sign, signed
 from codec_cliff.probes.arms import Arm, Scores
 from codec_cliff.probes.variants import WHOLE
+from codec_cliff.statistics.bootstrap import Estimate
 
 REPAIRS = ("zero-uncovered", "zero-only:", "zero-covered", "randomise-uncovered")
 CHUNKS = ("chunks", "overlapping-chunks", "zero-uncovered, overlapping-chunks")

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from codec_cliff.models.coverage import shortest_clip
 from codec_cliff.probes.answer import Answer, Verdict, signed, spread_sentence
 from codec_cliff.probes.arms import Arm, Scores, equal_audio
-from codec_cliff.probes.coverage import shortest_clip
 
 LEAST_DOSES = 5  # with fewer, three free choices leave nothing to compare
 SURE = 0.95  # share of resamples that must put the step into one gap

@@ -12,12 +12,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from codec_cliff.config import Run
 from codec_cliff.errors import exit_cleanly
 from codec_cliff.files import write_csv
+from codec_cliff.models.coverage import generator_taps
 from codec_cliff.models.dac import build_generator, load_generator
-from codec_cliff.probes.coverage import generator_taps
 from codec_cliff.probes.edits import effective_weight
+from codec_cliff.study.config import Run
 
 
 def initial_generator(run: Run) -> nn.Module:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import nn
 
-from codec_cliff.probes.taps import LayerTaps
+from codec_cliff.models.taps import LayerTaps
 
 Taps = Mapping[str, Sequence[int]]  # layer -> taps along its kernel
 

@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 import statsmodels.api as sm
 
-from codec_cliff.bootstrap import Estimate, Resampling
-from codec_cliff.config import Run, Study
 from codec_cliff.probes.answer import Answer, Verdict, signed
 from codec_cliff.probes.variants import WHOLE
-from codec_cliff.statistics import read_rows
+from codec_cliff.statistics.bootstrap import Estimate, Resampling
+from codec_cliff.statistics.summary import read_rows
+from codec_cliff.study.config import Run, Study
 
 METRICS = {"stoi": ("stoi", None), "wer": ("errors", "reference_words")}  # metric -> columns of the scores
 MIN_CLUSTERS = 10  # speakers; with fewer, clustered standard errors are too small to be believed

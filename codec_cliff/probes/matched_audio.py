@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from codec_cliff.bootstrap import Estimate
 from codec_cliff.probes.answer import Answer, Verdict, sign, signed, spread_sentence
 from codec_cliff.probes.arms import SAME_AUDIO, Arm, Scores
+from codec_cliff.statistics.bootstrap import Estimate
 
 Square = tuple[Arm, Arm, Arm, Arm]  # few tokens and little audio, many and little, few and much, many and much
 

@@ -11,8 +11,8 @@ from torch import nn
 
 from codec_cliff.errors import CodecError, exit_cleanly
 from codec_cliff.files import atomic_path
+from codec_cliff.models.coverage import generator_taps
 from codec_cliff.models.dac import load_generator
-from codec_cliff.probes.coverage import generator_taps
 from codec_cliff.probes.edits import edit, edit_names, effective_weight
 
 

@@ -12,18 +12,18 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from codec_cliff.corpus.store import AudioStore, open_store
 from codec_cliff.device import choose_device
 from codec_cliff.errors import exit_cleanly
 from codec_cliff.files import write_csv
 from codec_cliff.metrics.__main__ import checked, construct
 from codec_cliff.metrics.scorer import referenced
 from codec_cliff.metrics.waveform import resample
+from codec_cliff.models.coverage import generator_taps
 from codec_cliff.models.dac import TrainedCodec, build_generator, load_generator
 from codec_cliff.probes import chunks
-from codec_cliff.probes.coverage import generator_taps
 from codec_cliff.probes.edits import edit, edit_names
 from codec_cliff.probes.positions import distances, frame_errors, position_rows
-from codec_cliff.store import AudioStore, open_store
 
 WHOLE = "whole"  # the model as it is, on whole utterances
 

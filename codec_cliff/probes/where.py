@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from codec_cliff.bootstrap import Resampling, bootstrap_ratio, paired_difference
-from codec_cliff.config import Run
 from codec_cliff.probes.answer import Answer, Verdict, in_all, sign, signed
 from codec_cliff.probes.arms import Arm
 from codec_cliff.probes.variants import WHOLE
+from codec_cliff.statistics.bootstrap import Resampling, bootstrap_ratio, paired_difference
+from codec_cliff.study.config import Run
 
 SHOWN = (WHOLE, "zero-uncovered", "chunks", "overlapping-chunks")
 INWARD = 6  # half tokens: three tokens from an edge, from where on an outer tap of seven meets a token

@@ -9,10 +9,10 @@ from typing import Any
 
 import jiwer
 
-from codec_cliff.config import ORIGINAL, Study
-from codec_cliff.metrics.transcripts import normalise
+from codec_cliff.corpus.transcripts import normalise
 from codec_cliff.report.quality import model_name
-from codec_cliff.report.results import Results, read_rows
+from codec_cliff.statistics.results import Results, read_rows
+from codec_cliff.study.config import ORIGINAL, Study
 
 TYPES = {"audio": "audio/ogg", "picture": "image/webp"}
 

@@ -2,11 +2,11 @@
 
 import yaml
 
-from codec_cliff.config import Run, Study, load_study
-from codec_cliff.cost import cost_records, projection
+from codec_cliff.paper.scale import PAPER_STUDY
 from codec_cliff.report.layout import Cell, Line, Table, number
-from codec_cliff.report.results import Results, Row
-from codec_cliff.report.scale import PAPER_STUDY
+from codec_cliff.statistics.results import Results, Row
+from codec_cliff.study.config import Run, Study, load_study
+from codec_cliff.training.cost import cost_records, projection
 
 
 def measured(study: Study, results: Results) -> list[Row]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from codec_cliff.report.layout import Cell, Line, Table, interval, number, read_markdown
 from codec_cliff.report.notes import METRICS
-from codec_cliff.report.results import Results, Row
+from codec_cliff.statistics.results import Results, Row
 
 
 @dataclass(frozen=True)

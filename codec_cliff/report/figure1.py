@@ -14,11 +14,11 @@ from matplotlib.figure import Figure
 from matplotlib.legend_handler import HandlerTuple
 from matplotlib.lines import Line2D
 
-from codec_cliff.config import ORIGINAL, Study, load_study
 from codec_cliff.errors import exit_cleanly
 from codec_cliff.files import atomic_path
-from codec_cliff.report.paper import paper, paper_phonemes, paper_quality
-from codec_cliff.report.results import Results
+from codec_cliff.paper.values import paper, paper_phonemes, paper_quality
+from codec_cliff.statistics.results import Results
+from codec_cliff.study.config import ORIGINAL, Study, load_study
 
 STYLE = {
     "font.family": "DejaVu Sans",

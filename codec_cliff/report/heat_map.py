@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from codec_cliff.errors import ConfigError
 from codec_cliff.files import atomic_path
-from codec_cliff.probes.taps import LayerTaps
+from codec_cliff.models.taps import LayerTaps
 
 SUFFIXES = (".png", ".pdf", ".svg")
 WELL_COVERED = 0.9  # layers all of whose taps meet this share of their best tap's positions are left out

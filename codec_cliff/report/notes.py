@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from codec_cliff.config import Study
-from codec_cliff.report.paper import is_paper_backend, paper
-from codec_cliff.report.results import Results
-from codec_cliff.report.scale import scale_differences
+from codec_cliff.paper.scale import scale_differences
+from codec_cliff.paper.values import is_paper_backend, paper
+from codec_cliff.statistics.results import Results
+from codec_cliff.study.config import Study
 
 
 @dataclass(frozen=True)

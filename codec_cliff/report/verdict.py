@@ -3,10 +3,10 @@
 from collections import Counter
 from dataclasses import dataclass
 
+from codec_cliff.paper.values import is_paper_backend, paper
 from codec_cliff.report.layout import interval, number
 from codec_cliff.report.notes import METRICS
-from codec_cliff.report.paper import is_paper_backend, paper
-from codec_cliff.report.results import Results, Row
+from codec_cliff.statistics.results import Results, Row
 
 MARKS = {"reproduced": "✓", "not reproduced": "✗", "not settled": "?", "not tested": "–"}  # never by colour alone
 COLUMN_DIGITS = 3  # codebook statistics

@@ -4,7 +4,7 @@
 rule codebook:
     """Utilization and entropy efficiency of a codec's codes, raw and on as many frames as the lowest rate has."""
     input:
-        source("codebook"),
+        source("codes/codebook"),
         manifest=f"{RESULTS}/reconstruction/{{codec}}/manifest.tsv",
         reference=f"{RESULTS}/data/test.tsv",
     output:
@@ -19,5 +19,5 @@ rule codebook:
         hop_length=max(STUDY.runs[run].hop_length for run in STUDY.trained),
         seed=STUDY.seed,
     shell:
-        "python -m codec_cliff.codebook --codes {params.codes} --codebook-size {params.codebook_size} --manifest {input.reference}"
+        "python -m codec_cliff.codes.codebook --codes {params.codes} --codebook-size {params.codebook_size} --manifest {input.reference}"
         " --longest-hop {params.hop_length} --seed {params.seed} --output {output} > {log} 2>&1"

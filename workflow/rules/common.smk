@@ -8,12 +8,12 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from codec_cliff.config import load_study
-from codec_cliff.cost import projected_seconds
-from codec_cliff.downloads import pin_of
+from codec_cliff.study.config import load_study
+from codec_cliff.training.cost import projected_seconds
+from codec_cliff.downloads.command import pin_of
 from codec_cliff.errors import ConfigError
 from codec_cliff.metrics.scorer import WITH_REFERENCE
-from codec_cliff.pins import DOWNLOADS
+from codec_cliff.downloads.pins import DOWNLOADS
 from codec_cliff.status import record_study, stale_models
 
 # Jobs call `python`: the one that Snakemake itself runs in, unless a conda environment puts its own before it.

@@ -34,7 +34,7 @@ rule align:
 rule phonemes_per_frame:
     """Three definitions of phonemes per frame, for every frame rate of the study."""
     input:
-        source("phonemes"),
+        source("alignment/phonemes"),
         index=f"{RESULTS}/alignment/textgrids.tsv",
         manifest=f"{RESULTS}/data/test.tsv",
     output:
@@ -46,4 +46,4 @@ rule phonemes_per_frame:
     params:
         frame_rates=[f"{rate.frame_rate:g}" for rate in STUDY.frame_rates],
     shell:
-        "python -m codec_cliff.phonemes --index {input.index} --manifest {input.manifest} --frame-rates {params.frame_rates} --output {output} > {log} 2>&1"
+        "python -m codec_cliff.alignment.phonemes --index {input.index} --manifest {input.manifest} --frame-rates {params.frame_rates} --output {output} > {log} 2>&1"

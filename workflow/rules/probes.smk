@@ -27,8 +27,8 @@ PROBE_FILES = expand(
 rule coverage:
     """Taps of the generator that no training clip reaches, for every run that the tables print."""
     input:
-        source("probes/coverage"),
-        source("probes/taps"),
+        source("models/coverage"),
+        source("models/taps"),
     output:
         coverage=f"{RESULTS}/probes/coverage.csv",
         taps=f"{RESULTS}/probes/taps.csv",
@@ -39,7 +39,7 @@ rule coverage:
     params:
         runs=json.dumps([STUDY.runs[run].to_dict() for run in STUDY.trained]),
     shell:
-        "python -m codec_cliff.probes.coverage --runs {params.runs:q} --output {output.coverage} --taps {output.taps} > {log} 2>&1"
+        "python -m codec_cliff.models.coverage --runs {params.runs:q} --output {output.coverage} --taps {output.taps} > {log} 2>&1"
 
 
 rule repair:
@@ -132,7 +132,10 @@ rule probe_answers:
 rule probe_quality:
     """Every probe run in every metric, seeds and all, and what one clip length costs against another."""
     input:
-        [source(name) for name in ("probes/quality", "probes/arms", "statistics")],
+        [
+            source(name)
+            for name in ("probes/quality", "probes/arms", "statistics/summary")
+        ],
         measured(STUDY.probe_runs),
         expand(f"{RESULTS}/runs/{{run}}/run.json", run=STUDY.probe_runs),
     output:

@@ -44,8 +44,8 @@ PAGE_INPUTS = [
 rule statistics:
     """Corpus figures and paired differences with bootstrap intervals; phonemes per frame over the corpus."""
     input:
-        source("statistics"),
-        source("bootstrap"),
+        source("statistics/summary"),
+        source("statistics/bootstrap"),
         measurements=lambda wildcards: SUMMARY_INPUTS[wildcards.summary],
     output:
         f"{RESULTS}/{{summary}}.csv",
@@ -72,7 +72,7 @@ rule paper_comparison:
     """Every figure of the paper's beside ours, with a verdict."""
     input:
         REPORT_MODULES,
-        source("comparison"),
+        source("statistics/paper_comparison"),
         CODEBOOKS,
         f"{RESULTS}/summary.csv",
         f"{RESULTS}/phonemes.csv",
@@ -86,15 +86,15 @@ rule paper_comparison:
         study=STUDY_JSON,
         results=results_folder,
     shell:
-        "python -m codec_cliff.comparison --study {params.study:q} --results {params.results} --output {output} > {log} 2>&1"
+        "python -m codec_cliff.statistics.paper_comparison --study {params.study:q} --results {params.results} --output {output} > {log} 2>&1"
 
 
 rule claims:
     """The paper's claims, one by one: what this study measured, and whether it agrees."""
     input:
-        source("claims"),
-        source("bootstrap"),
-        "codec_cliff/report/claims.yaml",
+        source("statistics/claims"),
+        source("statistics/bootstrap"),
+        "codec_cliff/paper/claims.yaml",
         f"{RESULTS}/phonemes.csv",
         measured(STUDY.trained),
         CODEBOOKS,
@@ -113,13 +113,13 @@ rule claims:
         study=STUDY_JSON,
         results=results_folder,
     shell:
-        "python -m codec_cliff.claims --study {params.study:q} --results {params.results} --output {output} > {log} 2>&1"
+        "python -m codec_cliff.statistics.claims --study {params.study:q} --results {params.results} --output {output} > {log} 2>&1"
 
 
 rule code_usage:
     """Histograms of code use, a level each, for every trained model."""
     input:
-        source("code_usage"),
+        source("codes/usage"),
         expand(f"{RESULTS}/reconstruction/{{codec}}/manifest.tsv", codec=STUDY.trained),
         reference=f"{RESULTS}/data/test.tsv",
     output:
@@ -135,14 +135,14 @@ rule code_usage:
         hop_length=max(STUDY.runs[run].hop_length for run in STUDY.trained),
         seed=STUDY.seed,
     shell:
-        "python -m codec_cliff.code_usage --codecs {params.codecs} --reconstruction {params.results}/reconstruction --codebook-size {params.codebook_size}"
+        "python -m codec_cliff.codes.usage --codecs {params.codecs} --reconstruction {params.results}/reconstruction --codebook-size {params.codebook_size}"
         " --manifest {input.reference} --longest-hop {params.hop_length} --seed {params.seed} --output {output} > {log} 2>&1"
 
 
 rule listening:
     """Clips and pictures of a few utterances, picked by rule, from every codec."""
     input:
-        source("listening"),
+        source("report/listening"),
         manifest=f"{RESULTS}/data/test.tsv",
         reconstructions=expand(
             f"{RESULTS}/reconstruction/{{codec}}/manifest.tsv", codec=STUDY.evaluated
@@ -160,7 +160,7 @@ rule listening:
         codecs=[*STUDY.evaluated, *MEASURED_CONTROLS],
         ranked_by=STUDY.trained,
     shell:
-        "python -m codec_cliff.listening --results {params.results} --codecs {params.codecs} --ranked-by {params.ranked_by}"
+        "python -m codec_cliff.report.listening --results {params.results} --codecs {params.codecs} --ranked-by {params.ranked_by}"
         " --folder {params.folder} > {log} 2>&1"
 
 

@@ -9,10 +9,10 @@ from utmos_pytorch import UTMOSScoreTorch
 
 from codec_cliff.corpus.manifest import Utterance
 from codec_cliff.device import choose_device
+from codec_cliff.downloads.hub import hub_folder
+from codec_cliff.downloads.pins import METRICS, HubFiles
 from codec_cliff.errors import MetricError
-from codec_cliff.hub import hub_folder
 from codec_cliff.metrics.scorer import Reference, Value, WithoutReference
-from codec_cliff.pins import METRICS, HubFiles
 
 (WEIGHTS,) = METRICS["utmos22_strong"]
 MIN_SECONDS = 0.1  # shorter clips do not fill the network's convolutions

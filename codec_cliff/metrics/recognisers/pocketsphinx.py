@@ -9,9 +9,9 @@ import numpy as np
 from pocketsphinx import Decoder
 from pocketsphinx.lm import ArpaBoLM
 
+from codec_cliff.corpus.store import INT16_SCALE
+from codec_cliff.corpus.transcripts import normalise
 from codec_cliff.errors import MetricError
-from codec_cliff.metrics.transcripts import normalise
-from codec_cliff.store import INT16_SCALE
 
 # A decoder remembers the last frames that it scored. Silence before each utterance gives all of them the same past.
 WARM_UP = bytes(16000)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import torch
 
-from codec_cliff.hub import hub_folder
+from codec_cliff.downloads.hub import hub_folder
+from codec_cliff.downloads.pins import CODECS
+from codec_cliff.downloads.sources import checkout, import_from
 from codec_cliff.models.codec import CodecFacts, fit_length
 from codec_cliff.models.reference.facts import check_facts
 from codec_cliff.models.reference.weights import load_checkpoint
-from codec_cliff.pins import CODECS
-from codec_cliff.sources import checkout, import_from
 
 SOURCE, FILES = CODECS["bigcodec"]
 

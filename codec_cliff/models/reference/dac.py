@@ -11,12 +11,12 @@ from pathlib import Path
 import dac
 import torch
 
+from codec_cliff.downloads.hub import download
+from codec_cliff.downloads.pins import CODECS
 from codec_cliff.errors import CodecError
-from codec_cliff.hub import download
 from codec_cliff.models.codec import CodecFacts, fit_length
 from codec_cliff.models.reference.facts import check_facts
 from codec_cliff.models.reference.weights import load_checkpoint
-from codec_cliff.pins import CODECS
 
 
 def load(codec_id: str, cache: Path, device: torch.device) -> "DescriptAudioCodec":

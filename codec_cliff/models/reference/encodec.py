@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 from transformers import EncodecModel
 
-from codec_cliff.hub import hub_folder
+from codec_cliff.downloads.hub import hub_folder
+from codec_cliff.downloads.pins import CODECS
 from codec_cliff.models.codec import CodecFacts, fit_length
 from codec_cliff.models.reference.facts import check_facts, reference_facts
-from codec_cliff.pins import CODECS
 
 FILES = CODECS["encodec_6"][0]
 

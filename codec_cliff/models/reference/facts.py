@@ -1,8 +1,8 @@
 """What Table 1 and the authors say of each published codec, declared without loading any weights."""
 
-from codec_cliff.config import bitrate
 from codec_cliff.errors import CodecError
 from codec_cliff.models.codec import CodecFacts
+from codec_cliff.study.config import bitrate
 
 
 def _facts(sample_rate: int, frame_rate: float, n_codebooks: int, codebook_size: int) -> CodecFacts:

@@ -12,11 +12,11 @@ from typing import Any
 
 import torch
 
+from codec_cliff.downloads.hub import hub_folder
+from codec_cliff.downloads.pins import CODECS
 from codec_cliff.errors import CodecError
-from codec_cliff.hub import hub_folder
 from codec_cliff.models.codec import fit_length
 from codec_cliff.models.reference.facts import reference_facts
-from codec_cliff.pins import CODECS
 
 FILES, SENSEVOICE = CODECS["flexicodec"]
 N_QUANTIZERS, THRESHOLD = 8, 0.91  # the defaults of the authors' `encode_flexicodec`: about 8 frames a second

@@ -11,11 +11,11 @@ from typing import Any
 
 import torch
 
+from codec_cliff.downloads.hub import hub_folder
+from codec_cliff.downloads.pins import CODECS
 from codec_cliff.errors import CodecError
-from codec_cliff.hub import hub_folder
 from codec_cliff.models.codec import CodecFacts, fit_length
 from codec_cliff.models.reference.facts import check_facts
-from codec_cliff.pins import CODECS
 
 FILES = CODECS["nanocodec"][0]
 

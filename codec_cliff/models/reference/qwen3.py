@@ -11,11 +11,11 @@ from typing import Any
 
 import torch
 
+from codec_cliff.downloads.hub import hub_folder
+from codec_cliff.downloads.pins import CODECS
 from codec_cliff.errors import CodecError
-from codec_cliff.hub import hub_folder
 from codec_cliff.models.codec import CodecFacts, fit_length
 from codec_cliff.models.reference.facts import check_facts
-from codec_cliff.pins import CODECS
 
 TRANSFORMERS = "4.57.3"  # pinned by qwen-tts 0.1.1, whose model code does not run on later ones
 FILES = CODECS["qwen3_tts_12hz"][0]

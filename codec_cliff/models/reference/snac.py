@@ -10,12 +10,12 @@ from pathlib import Path
 
 import torch
 
+from codec_cliff.downloads.hub import hub_folder
+from codec_cliff.downloads.pins import CODECS
 from codec_cliff.errors import CodecError
-from codec_cliff.hub import hub_folder
 from codec_cliff.models.codec import CodecFacts, fit_length
 from codec_cliff.models.reference.facts import check_facts
 from codec_cliff.models.reference.weights import load_checkpoint
-from codec_cliff.pins import CODECS
 
 FILES = CODECS["snac_24k"][0]
 NOISE_SEED = 0  # the decoder adds noise to its layers; seeded, so that codes always decode to the same audio

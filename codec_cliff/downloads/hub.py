@@ -1,0 +1,158 @@
+"""Weights and code from the hub and GitHub: downloaded once into the cache, pinned, and verified before every use.
+
+Downloads without a published commit or checksum are trusted the first time; what arrived is written to
+`<cache>/pins/<name>.json`, and from then on held against that. `pins.lock.json` in the working folder carries such
+records from one machine to the next.
+"""
+
+import fcntl
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import constants, hf_hub_download
+
+from codec_cliff.downloads.pins import HubFiles, Pinned, Release, Source
+from codec_cliff.downloads.sources import checkout
+from codec_cliff.downloads.transfer import fetch
+from codec_cliff.errors import DownloadError
+from codec_cliff.files import atomic_path
+
+LOCK = Path("pins.lock.json")
+
+
+def obtain(pinned: Pinned, cache: Path) -> Path:
+    """Whatever it is, downloaded where it is not there, and verified; the file or folder."""
+    if isinstance(pinned, Source):
+        return checkout(pinned, cache)
+    return download(pinned, cache) if isinstance(pinned, Release) else hub_folder(pinned, cache)
+
+
+def download(release: Release, cache: Path) -> Path:
+    """The file of a release at `<cache>/<path>`; DownloadError where it cannot be had or is not what was pinned."""
+    path = cache / release.path
+    with _locked(release.key, cache) as record:
+        if not path.exists():
+            _download(release, path)
+        record["url"] = release.url
+        _verify(path, release.path, release.sha256, record)
+    return path
+
+
+def _download(release: Release, path: Path) -> None:
+    if constants.HF_HUB_OFFLINE:
+        raise DownloadError(f"{release.url}: HF_HUB_OFFLINE is set; put the file at {path}, or unset it")
+    partial = path.with_name(f"{path.name}.part")
+    if faults := fetch(partial, [release.url]):
+        raise DownloadError(
+            f"cannot download {'; '.join(faults)}; run again to go on where it stopped, or, where there is no network, "
+            f"put the file at {path}"
+        )
+    if release.sha256 and (found := sha256(partial)) != release.sha256:
+        partial.unlink()
+        raise DownloadError(
+            f"{release.url}: its SHA-256 is {found}, pinned is {release.sha256}; the file was removed, run again to "
+            "fetch it anew"
+        )
+    partial.replace(path)
+
+
+def hub_folder(files: HubFiles, cache: Path) -> Path:
+    """The snapshot folder in the cache that holds `files`, all of them verified; `HF_HUB_OFFLINE` is respected.
+
+    Where no commit is declared, the one found at the first download is recorded and used ever after. Raises
+    DownloadError where a file cannot be had or is not what was pinned.
+    """
+    snapshots = cache / "huggingface" / f"models--{files.key}" / "snapshots"
+    with _locked(files.key, cache) as record:
+        record["repository"] = files.repository
+        commit = files.commit or record.get("commit")
+        for name in files.names:
+            path = _hub_file(files.repository, name, commit, cache)
+            found = path.relative_to(snapshots).parts[0]
+            if found != (commit := commit or found):
+                raise DownloadError(f"{files.repository}: the hub gave commit {found} where {commit} was asked for")
+            known = files.sha256.get(name) or record["files"].get(name, {}).get("sha256")
+            _verify(path, name, known or _hub_checksum(path), record)
+        record["commit"] = commit
+    return snapshots / commit
+
+
+def _hub_file(repository: str, name: str, commit: str | None, cache: Path) -> Path:
+    try:
+        return Path(hf_hub_download(repository, name, revision=commit or "main", cache_dir=cache / "huggingface"))
+    except Exception as error:  # each version of the client raises another library's; all mean that there is no file
+        revision = commit or "main"
+        raise DownloadError(
+            f"{name} of the Hugging Face repository {repository} ({revision}) is neither in {cache / 'huggingface'} "
+            f"nor to be had ({type(error).__name__}); where this machine has no access to the hub, run `hf download "
+            f"{repository} {name} --revision {revision} --cache-dir DIR` on one that has, and copy DIR to "
+            f"{cache / 'huggingface'}"
+        ) from error
+
+
+def _hub_checksum(path: Path) -> str | None:
+    """What the hub itself says of a large file: it names the file's place in the cache after its SHA-256."""
+    name = path.resolve().name
+    return name if re.fullmatch(r"[0-9a-f]{64}", name) else None
+
+
+def _verify(path: Path, name: str, expected: str | None, record: dict[str, Any]) -> None:
+    """Hold a file against its published checksum or its record; a file that has not changed since is not read again."""
+    known, stat = record["files"].get(name, {}), path.stat()
+    stamp = {"bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+    expected = expected or known.get("sha256")
+    if {**known, **stamp} == known and known["sha256"] == expected:
+        return
+    found = sha256(path)
+    if expected and found != expected:
+        raise DownloadError(
+            f"{path}: its SHA-256 is {found}, recorded or published is {expected}; delete it (and what it links to) to "
+            "have it downloaded again, and its record too only if the publisher is known to have replaced it"
+        )
+    record["files"][name] = {**stamp, "sha256": found}
+
+
+@contextmanager
+def _locked(key: str, cache: Path) -> Iterator[dict[str, Any]]:
+    """The record of a download, to be changed in place; jobs side by side take turns. Nothing is kept on an error."""
+    path = cache / "pins" / f"{key}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path.with_suffix(".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        before = read_record(key, cache)
+        record = json.loads(json.dumps(before))
+        yield record
+        if record != before or not path.exists():
+            with atomic_path(path) as temporary:
+                temporary.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
+
+
+def read_record(key: str, cache: Path) -> dict[str, Any]:
+    """What is known of a download: from the cache, else from the lock file, else nothing."""
+    path = cache / "pins" / f"{key}.json"
+    if path.exists():
+        return json.loads(path.read_text())
+    locked = json.loads(LOCK.read_text()) if LOCK.exists() else {}
+    return {"files": {}} | locked.get(key, {})
+
+
+def write_lock(cache: Path, lock: Path = LOCK) -> int:
+    """Collect the cache's records in the lock file, without what belongs to this machine alone; how many it holds."""
+    held = json.loads(lock.read_text()) if lock.exists() else {}
+    for path in sorted((cache / "pins").glob("*.json")):
+        record = json.loads(path.read_text())
+        files = {name: {key: entry[key] for key in ("bytes", "sha256")} for name, entry in record["files"].items()}
+        held[path.stem] = record | {"files": files}
+    with atomic_path(lock) as temporary:
+        temporary.write_text(json.dumps(held, indent=1, sort_keys=True) + "\n")
+    return len(held)
+
+
+def sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,141 @@
+"""What a training step needs of the device's memory, and the micro-batch that fits."""
+
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from torch import nn
+
+from codec_cliff.corpus.store import AudioStore
+from codec_cliff.errors import TrainingError
+from codec_cliff.models.dac import build_discriminator, build_generator
+from codec_cliff.study.config import Run
+from codec_cliff.training.losses import MultiScaleMelLoss
+
+log = logging.getLogger("training")
+Result = TypeVar("Result")
+USABLE = 0.85  # of what is free: the rest is workspace, fragments and the estimate's error
+
+
+class MicroBatch:
+    """How many clips go through the networks at once; halved once where the device runs out of memory."""
+
+    def __init__(self, clips: int, codec: str = ""):
+        self.clips, self.codec, self.halved = clips, codec, False
+
+    def attempt(self, phase: Callable[[int], Result]) -> Result:
+        """Run one phase of a step, which must start from zeroed gradients; a second time with half the clips if memory runs out."""
+        try:
+            return phase(self.clips)
+        except (torch.OutOfMemoryError, RuntimeError) as error:
+            if not out_of_memory(error):
+                raise
+            if self.halved or self.clips == 1:
+                raise TrainingError(
+                    f"{self.codec}: out of memory with {self.clips} clips at once; set training.micro_batch_clips below that"
+                ) from None
+        self.clips, self.halved = math.ceil(self.clips / 2), True
+        log.warning("%s: out of memory; going on with %d clips at once, gradients accumulated", self.codec, self.clips)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        return phase(self.clips)
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Of a GPU, or of the CPU's allocator, which has no class of its own."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def needed_bytes(run: Run) -> tuple[int, int]:
+    """Bytes a step needs whatever the batch (weights, gradients, Adam's two moments), and bytes for each clip at once.
+
+    The second is what autograd keeps for one clip, counted on tensors without data, of the worse of a step's two phases.
+    """
+    from codec_cliff.training.step import Networks, discriminate, losses_of  # (imports this module)
+
+    run = replace(
+        run, training=replace(run.training, precision="float32")
+    )  # an upper bound; there is no autocast without data
+    with torch.device("meta"):
+        generator = build_generator(run)
+        discriminator = build_discriminator(run) if run.discriminator.enabled else None
+        mel_loss = MultiScaleMelLoss(run.sample_rate).to("meta")
+        networks = Networks(generator, discriminator, mel_loss, {"discriminator": discriminator})
+        audio = torch.zeros(1, 1, run.clip_samples)
+        levels = torch.full((1,), run.model.n_codebooks)
+        parameters = sum(parameter.numel() for part in modules(networks) for parameter in part.parameters())
+        with Kept() as of_generator:
+            output = networks.generator(audio, run.sample_rate, n_quantizers=levels)
+        with Kept() as of_losses:
+            losses_of(networks, run, output, audio)
+        second = of_generator.bytes + of_losses.bytes
+        if networks.discriminator is None:
+            return 16 * parameters, second
+        with Kept() as of_discriminator:
+            discriminate(networks.discriminator, run, torch.cat([audio, audio]))
+    return 16 * parameters, max(second, of_generator.bytes + of_discriminator.bytes)
+
+
+def modules(networks: object) -> list[nn.Module]:
+    return [part for part in vars(networks).values() if isinstance(part, nn.Module)]
+
+
+class Kept(torch.autograd.graph.saved_tensors_hooks):
+    """Bytes of the storages that autograd keeps for the backward pass, parameters left out."""
+
+    def __init__(self):
+        self.storages: dict[int, torch.UntypedStorage] = {}
+        super().__init__(self._pack, lambda tensor: tensor)
+
+    def __enter__(self) -> "Kept":
+        super().__enter__()
+        return self
+
+    def _pack(self, tensor: torch.Tensor) -> torch.Tensor:
+        if not isinstance(tensor, nn.Parameter):
+            storage = tensor.untyped_storage()
+            self.storages[storage._cdata] = storage
+        return tensor
+
+    @property
+    def bytes(self) -> int:
+        return sum(storage.nbytes() for storage in self.storages.values())
+
+
+def free_bytes(device: str) -> int:
+    """Memory free on the GPU, or of this machine and the control group that the process runs in."""
+    if device.startswith("cuda"):
+        return torch.cuda.mem_get_info(device)[0]
+    fields = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+    available = int(fields["MemAvailable"].split()[0]) * 1024
+    limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
+    if limit.exists() and used.exists() and limit.read_text().strip() != "max":
+        available = min(available, int(limit.read_text()) - int(used.read_text()))
+    return available
+
+
+def choose_micro_batch(run: Run, device: str, batch_clips: int) -> int:
+    """The configured number of clips at once, or the most that fit, in parts of equal size; says what it found."""
+    if run.training.micro_batch_clips is not None:
+        return min(run.training.micro_batch_clips, batch_clips)
+    fixed, per_clip = needed_bytes(run)
+    free = free_bytes(device)
+    fitting = max(1, int((USABLE * free - fixed) // per_clip))
+    clips = math.ceil(batch_clips / math.ceil(batch_clips / min(fitting, batch_clips)))
+    log.info(
+        "%s: needs %.2f GB for weights and optimisers and %.3f GB a clip of %g s; %.1f GB are free: %d of %d clips at once",
+        *(run.codec, fixed / 1e9, per_clip / 1e9, run.clip_seconds, free / 1e9, clips, batch_clips),
+    )
+    return clips
+
+
+def store_fits(run: Run, store: AudioStore, device: str, clips: int) -> bool:
+    """Whether the recordings may lie on the device beside a step; on a CPU they are memory-mapped as they are."""
+    if not device.startswith("cuda") or not run.training.resident_store:
+        return False
+    fixed, per_clip = needed_bytes(run)
+    return store.samples.nbytes < USABLE * free_bytes(device) - fixed - clips * per_clip

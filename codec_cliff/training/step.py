@@ -1,0 +1,199 @@
+"""One optimisation step of DAC: the discriminators on real and decoded clips, then the generator against them (section 3.4).
+
+Arithmetic and order are those of DAC's training script (a test holds losses, gradients and weights to a step of its own modules);
+what it computes without need is left out: gradients of the discriminators' weights under the generator's loss, a graph through the
+real clips' feature maps, and two logged losses of no weight.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from codec_cliff.models.dac import build_discriminator, build_generator
+from codec_cliff.models.periods import frozen
+from codec_cliff.study.config import Run
+from codec_cliff.training.losses import MultiScaleMelLoss, discriminator_loss, generator_losses
+from codec_cliff.training.memory import MicroBatch
+
+Losses = dict[str, torch.Tensor]
+
+
+@dataclass
+class Networks:
+    """What a step trains and measures with; `discriminator` is None where a study trains without one."""
+
+    generator: nn.Module
+    discriminator: nn.Module | None
+    mel_loss: nn.Module
+    parts: dict[str, Any]  # everything that has a state_dict, under the name it has in a checkpoint
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a step leaves: losses, gradient norms before clipping, and the codes (B, n_codebooks, N)."""
+
+    losses: Losses
+    norms: Losses
+    codes: torch.Tensor
+
+
+def build_networks(run: Run, device: str, wrap: Callable[[nn.Module], nn.Module] = lambda module: module) -> Networks:
+    """Networks with fresh weights from torch's random state; `wrap` makes each a data-parallel one where there are several GPUs."""
+    generator = build_generator(run).to(device)
+    discriminator = build_discriminator(run).to(device) if run.discriminator.enabled else None
+    parts: dict[str, Any] = {"generator": generator}
+    parts["generator_optimizer"], parts["generator_schedule"] = optimizer(generator, run)
+    if discriminator is not None:
+        parts["discriminator"] = discriminator
+        parts["discriminator_optimizer"], parts["discriminator_schedule"] = optimizer(discriminator, run)
+    if run.training.compile != "off":
+        mode = None if run.training.compile == "default" else run.training.compile
+        for module in filter(None, (generator, discriminator)):
+            module.compile(mode=mode)
+    wrapped = [None if module is None else wrap(module) for module in (generator, discriminator)]
+    return Networks(*wrapped, MultiScaleMelLoss(run.sample_rate).to(device), parts)
+
+
+def optimizer(module: nn.Module, run: Run) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+    """AdamW with a per-step exponential decay, after a linear warm-up where one is configured."""
+    training = run.training
+    adamw = torch.optim.AdamW(
+        module.parameters(),
+        lr=training.learning_rate,
+        betas=tuple(training.betas),
+        weight_decay=training.weight_decay,
+        fused=True,  # one pass over memory, on CPU and GPU alike
+    )
+
+    def factor(step: int) -> float:
+        return training.learning_rate_decay**step * min(1.0, (step + 1) / max(1, training.warmup_steps))
+
+    return adamw, torch.optim.lr_scheduler.LambdaLR(adamw, factor)
+
+
+def optimise(networks: Networks, run: Run, audio: torch.Tensor, levels: torch.Tensor, micro: MicroBatch) -> Outcome:
+    """One step on audio (B, 1, T) whose clips use `levels` codebooks, (B,), in parts of `micro.clips` clips.
+
+    Gradients are those of the whole batch, for every loss is a mean over clips of equal length.
+    """
+    parts, norms, discriminator_losses, output = networks.parts, {}, {}, None
+    if networks.discriminator is not None:
+        discriminator_losses, output = micro.attempt(
+            lambda clips: discriminator_gradients(networks, run, audio, levels, clips)
+        )
+        norms["discriminator"] = update(parts, "discriminator", run.training.discriminator_gradient_clip)
+    losses, codes = micro.attempt(lambda clips: generator_gradients(networks, run, audio, levels, clips, output))
+    norms["generator"] = update(parts, "generator", run.training.generator_gradient_clip)
+    return Outcome({**losses, **discriminator_losses}, norms, codes)
+
+
+def discriminator_gradients(
+    networks: Networks, run: Run, audio: torch.Tensor, levels: torch.Tensor, clips: int
+) -> tuple[Losses, dict[str, torch.Tensor] | None]:
+    """Accumulate the discriminators' gradients; returns their loss and, where the batch is one part, the generator's output."""
+    whole, total = clips >= audio.shape[0], 0.0
+    networks.parts["discriminator_optimizer"].zero_grad(set_to_none=True)
+    for rows, share, last in portions(audio, clips):
+        with torch.set_grad_enabled(whole):
+            output = generate(networks, run, audio[rows], levels[rows])
+        with synchronised(networks.discriminator, last):
+            both = torch.cat([audio[rows], output["audio"].detach()])  # one pass instead of two
+            real, fake = halves(discriminate(networks.discriminator, run, both))
+            loss = share * discriminator_loss(real, fake)
+            loss.backward()
+        total = total + loss.detach()
+    return {"discriminator": total}, output if whole else None
+
+
+def generator_gradients(
+    networks: Networks,
+    run: Run,
+    audio: torch.Tensor,
+    levels: torch.Tensor,
+    clips: int,
+    kept: dict[str, torch.Tensor] | None,
+) -> tuple[Losses, torch.Tensor]:
+    """Accumulate the generator's gradients; returns its losses and the codes. `kept` saves a pass where the batch is one part."""
+    totals: Losses = {}
+    codes = []
+    networks.parts["generator_optimizer"].zero_grad(set_to_none=True)
+    for rows, share, last in portions(audio, clips):
+        with synchronised(networks.generator, last):
+            reuse = kept is not None and clips >= audio.shape[0]
+            output = kept if reuse else generate(networks, run, audio[rows], levels[rows])
+            losses = losses_of(networks, run, output, audio[rows])
+            (share * losses["loss"]).backward()
+        for name, loss in losses.items():
+            totals[name] = totals.get(name, 0.0) + share * loss.detach()
+        codes.append(output["codes"])
+    return totals, torch.cat(codes)
+
+
+def losses_of(networks: Networks, run: Run, output: dict[str, torch.Tensor], audio: torch.Tensor) -> Losses:
+    """The generator's losses, unweighted, and `loss`, their weighted sum."""
+    decoded = output["audio"].to(audio.dtype)
+    losses = {
+        "mel": networks.mel_loss(decoded, audio),
+        "commitment": output["vq/commitment_loss"],
+        "codebook": output["vq/codebook_loss"],
+    }
+    if networks.discriminator is not None:
+        discriminator = networks.parts["discriminator"]
+        with frozen(discriminator):  # only the way to the decoded clips is needed
+            with torch.no_grad():
+                real = discriminate(discriminator, run, audio)
+            fake = discriminate(discriminator, run, decoded)
+        losses["adversarial"], losses["feature_matching"] = generator_losses(real, fake)
+    weights = vars(run.losses)
+    losses["loss"] = sum(weights[name] * loss for name, loss in losses.items())
+    return losses
+
+
+def update(parts: dict[str, Any], name: str, clip: float) -> torch.Tensor:
+    """Clip a network's gradients, step its optimiser and schedule; returns the norm before clipping."""
+    norm = nn.utils.clip_grad_norm_(parts[name].parameters(), clip)
+    parts[f"{name}_optimizer"].step()
+    parts[f"{name}_schedule"].step()
+    return norm
+
+
+def generate(networks: Networks, run: Run, audio: torch.Tensor, levels: torch.Tensor) -> dict[str, torch.Tensor]:
+    with autocast(run, audio):
+        return networks.generator(audio, run.sample_rate, n_quantizers=levels.to(audio.device))
+
+
+def discriminate(discriminator: nn.Module, run: Run, audio: torch.Tensor) -> list[list[torch.Tensor]]:
+    with autocast(run, audio):
+        return discriminator(audio)
+
+
+def autocast(run: Run, audio: torch.Tensor) -> AbstractContextManager:
+    """Half the bits for convolutions where the study says so; losses, spectra and quantizer stay in float32."""
+    if run.training.precision != "bfloat16":
+        return nullcontext()
+    return torch.autocast(audio.device.type, torch.bfloat16)
+
+
+def portions(audio: torch.Tensor, clips: int) -> Iterator[tuple[slice, float, bool]]:
+    """A batch in parts: rows, their share of the batch, and whether they are the last."""
+    batch_clips = audio.shape[0]
+    for first in range(0, batch_clips, clips):
+        end = min(first + clips, batch_clips)
+        yield slice(first, end), (end - first) / batch_clips, end == batch_clips
+
+
+def halves(maps: list[list[torch.Tensor]]) -> tuple[list[list[torch.Tensor]], list[list[torch.Tensor]]]:
+    """Feature maps of real and decoded clips from those of both in one batch."""
+    pairs = [[feature_map.chunk(2) for feature_map in discriminator] for discriminator in maps]
+    return tuple([[pair[side] for pair in discriminator] for discriminator in pairs] for side in (0, 1))
+
+
+def synchronised(module: nn.Module, last: bool) -> AbstractContextManager:
+    """Gradients are exchanged between GPUs once, with the last part."""
+    parallel = isinstance(module, DistributedDataParallel)
+    return module.no_sync() if parallel and not last else nullcontext()

@@ -1,0 +1,232 @@
+"""Downloads of weights against a server on this machine that can break off, lie about lengths and serve a wrong byte."""
+
+import hashlib
+import json
+import re
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from codec_cliff.downloads import command as downloads
+from codec_cliff.downloads import hub
+from codec_cliff.downloads.hub import download, hub_folder, write_lock
+from codec_cliff.downloads.pins import DOWNLOADS, HubFiles, Release, Source
+from codec_cliff.errors import DownloadError
+
+COMMIT = "a" * 40
+CONTENT = bytes(range(256)) * 300
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+class Server(ThreadingHTTPServer):
+    """A release at /w.pth and a hub with owner/codec, whose main branch is at `commit`."""
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.content, self.commit, self.etag = CONTENT, COMMIT, SHA256
+        self.sends: int | None = None  # bytes, then it hangs up
+        self.announces_more = 0
+        self.asked: list[str] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_HEAD(self):
+        self.answer(body=False)
+
+    def do_GET(self):
+        self.answer(body=True)
+
+    def answer(self, body: bool):
+        server, wanted = self.server, self.headers.get("Range")
+        server.asked.append(f"{self.command} {self.path} {wanted or ''}".strip())
+        if not re.fullmatch(r"/w\.pth|/owner/codec/resolve/(main|[ab]{40})/codec\.pt", self.path):
+            self.send_error(404)
+            return
+        start = int(re.fullmatch(r"bytes=(\d+)-", wanted)[1]) if wanted else 0
+        content = server.content[start:]
+        self.send_response(206 if start else 200)
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(server.content) - 1}/{len(server.content)}")
+        self.send_header("Content-Length", str(len(content) + server.announces_more))
+        self.send_header("ETag", f'"{server.etag}"')
+        self.send_header("X-Repo-Commit", server.commit)
+        self.end_headers()
+        if body:
+            self.wfile.write(content[: server.sends])
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture
+def server(monkeypatch):
+    server = Server()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    monkeypatch.setattr(hub.constants, "ENDPOINT", server.url)
+    monkeypatch.setattr(
+        hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", server.url + "/{repo_id}/resolve/{revision}/{filename}"
+    )
+    monkeypatch.setattr(hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(hub, "LOCK", Path("no-such-lock.json"))
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def release(server, sha256: str | None = SHA256) -> Release:
+    return Release(f"{server.url}/w.pth", "dac/w.pth", sha256)
+
+
+def test_a_release_is_kept_recorded_and_not_fetched_again(server, tmp_path):
+    path = download(release(server), tmp_path)
+    assert path == tmp_path / "dac" / "w.pth"
+    assert path.read_bytes() == CONTENT
+    record = json.loads((tmp_path / "pins" / "dac--w.pth.json").read_text())
+    assert record["files"]["dac/w.pth"]["sha256"] == SHA256
+    assert download(release(server), tmp_path) == path
+    assert len(server.asked) == 1
+
+
+def test_a_release_that_breaks_off_goes_on_where_it_stopped(server, tmp_path):
+    server.sends = 1000
+    with pytest.raises(DownloadError, match=r"ended at byte 1000 of 76800.*run again"):
+        download(release(server), tmp_path)
+    server.sends = None
+    assert download(release(server), tmp_path).read_bytes() == CONTENT
+    assert server.asked == ["GET /w.pth", "GET /w.pth bytes=1000-"]
+
+
+@pytest.mark.parametrize("more", [5, -5])
+def test_a_lie_about_the_length_is_no_file(server, tmp_path, more):
+    server.announces_more = more
+    with pytest.raises(DownloadError, match=r"ended at byte|SHA-256 is"):
+        download(release(server), tmp_path)
+    assert not (tmp_path / "dac" / "w.pth").exists()
+
+
+def test_a_wrong_byte_is_removed_and_the_right_file_fetched_anew(server, tmp_path):
+    server.content = CONTENT[:-1] + b"x"
+    with pytest.raises(DownloadError, match=rf"pinned is {SHA256}; the file was removed"):
+        download(release(server), tmp_path)
+    assert not list((tmp_path / "dac").iterdir())
+    server.content = CONTENT
+    assert download(release(server), tmp_path).read_bytes() == CONTENT
+
+
+def test_without_a_published_checksum_the_first_download_counts_ever_after(server, tmp_path):
+    path = download(release(server, None), tmp_path)
+    path.unlink()
+    server.content = CONTENT[:-1] + b"x"
+    with pytest.raises(DownloadError, match=rf"recorded or published is {SHA256}; delete it"):
+        download(release(server, None), tmp_path)
+    path.write_bytes(CONTENT)
+    assert download(release(server, None), tmp_path) == path
+
+
+def test_a_file_that_changes_later_is_noticed(server, tmp_path):
+    path = download(release(server), tmp_path)
+    path.write_bytes(CONTENT[:-1] + b"x")
+    with pytest.raises(DownloadError, match="SHA-256"):
+        download(release(server), tmp_path)
+
+
+def test_offline_says_where_the_file_belongs(tmp_path, monkeypatch):
+    monkeypatch.setattr(hub.constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(DownloadError, match=r"HF_HUB_OFFLINE is set; put the file at .*w\.pth"):
+        download(Release("https://example.org/w.pth", "w.pth", None), tmp_path)
+
+
+FILES = HubFiles("owner/codec", None, ("codec.pt",))
+
+
+def test_the_hubs_commit_found_first_is_used_ever_after(server, tmp_path):
+    folder = hub_folder(FILES, tmp_path)
+    assert folder.name == COMMIT
+    assert (folder / "codec.pt").read_bytes() == CONTENT
+    server.commit = "b" * 40
+    asked = len(server.asked)
+    assert hub_folder(FILES, tmp_path) == folder
+    assert len(server.asked) == asked  # a known commit needs no network
+
+
+def test_a_lock_file_carries_pins_to_another_machine(server, tmp_path, monkeypatch):
+    hub_folder(FILES, tmp_path / "one")
+    assert write_lock(tmp_path / "one", tmp_path / "pins.lock.json") == 1
+    monkeypatch.setattr(hub, "LOCK", tmp_path / "pins.lock.json")
+    server.commit = "b" * 40  # main has moved on; the server gives the old commit where it is asked for
+    with pytest.raises(DownloadError, match=r"gave commit bbbb.* where aaaa"):  # this stand-in knows its newest alone
+        hub_folder(FILES, tmp_path / "two")
+    assert any("/resolve/aaaa" in line for line in server.asked)
+    server.commit, server.content = COMMIT, CONTENT[:-1] + b"x"
+    server.etag = hashlib.sha256(server.content).hexdigest()
+    with pytest.raises(DownloadError, match="SHA-256"):
+        hub_folder(FILES, tmp_path / "three")
+
+
+@pytest.mark.parametrize("fault", ["wrong byte", "breaks off", "announces more"])
+def test_a_hub_file_that_is_not_what_it_says_is_refused(server, tmp_path, fault, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda seconds: None)  # between its retries
+    if fault == "wrong byte":
+        server.content = CONTENT[:-1] + b"x"  # the hub's own checksum, its ETag, says otherwise
+    elif fault == "breaks off":
+        server.sends = 1000
+    else:
+        server.announces_more = 9
+    with pytest.raises(DownloadError, match=r"SHA-256|neither in .* nor to be had"):
+        hub_folder(FILES, tmp_path)
+    assert not (tmp_path / "pins" / "owner--codec.json").exists()
+
+
+def test_a_declared_checksum_is_held_against_the_hubs_file(server, tmp_path):
+    with pytest.raises(DownloadError, match="published is 0000"):
+        hub_folder(HubFiles("owner/codec", COMMIT, ("codec.pt",), {"codec.pt": "0" * 64}), tmp_path)
+
+
+def test_offline_a_hub_error_names_file_repository_and_remedy(tmp_path, monkeypatch):
+    monkeypatch.setattr(hub.constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(DownloadError, match=r"codec\.pt of the Hugging Face repository owner/codec.*hf download"):
+        hub_folder(FILES, tmp_path)
+
+
+def test_pins_are_whole():
+    for pinned in (pinned for group in DOWNLOADS.values() for pinned in group):
+        assert pinned.licence
+        if isinstance(pinned, Release):
+            assert pinned.url.startswith("https://")
+            assert re.fullmatch(r"[0-9a-f]{64}", pinned.sha256)
+        else:
+            commit = pinned.commit
+            assert commit is None or re.fullmatch(r"[0-9a-f]{40}", commit)
+            assert commit or not isinstance(pinned, Source)
+        if isinstance(pinned, HubFiles):
+            assert set(pinned.sha256) <= set(pinned.names)
+            assert all(re.fullmatch(r"[0-9a-f]{64}", value) for value in pinned.sha256.values())
+
+
+def test_the_list_names_every_download_and_its_pin(capsys, tmp_path):
+    downloads.main(["list", "--cache", str(tmp_path)])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 1 + sum(len(group) for group in DOWNLOADS.values())
+    assert any("kyutai/mimi" in line and "89091b3e" in line and "CC-BY-4.0" in line for line in lines)
+    with pytest.raises(SystemExit):
+        downloads.main(["list", "nothing"])
+
+
+def test_fetch_writes_its_marker_last(server, tmp_path, monkeypatch):
+    monkeypatch.setitem(DOWNLOADS, "ours", (release(server), FILES))
+    marker = tmp_path / "downloads" / "ours.complete"
+    server.sends = 10
+    with pytest.raises(DownloadError):
+        downloads.main(["fetch", "ours", "--cache", str(tmp_path), "--marker", str(marker)])
+    assert not marker.exists()
+    server.sends = None
+    downloads.main(["fetch", "ours", "--cache", str(tmp_path), "--marker", str(marker)])
+    assert str(tmp_path / "dac" / "w.pth") in marker.read_text()
+    downloads.main(["pin", "--cache", str(tmp_path), "--lock", str(tmp_path / "lock.json")])
+    assert set(json.loads((tmp_path / "lock.json").read_text())) == {"dac--w.pth", "owner--codec"}

@@ -1,0 +1,196 @@
+"""Word errors: the counting, the embedded recogniser, and the way to MMS-1B on a tiny stand-in of its own format."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from codec_cliff.corpus.manifest import Utterance
+from codec_cliff.corpus.transcripts import normalise
+from codec_cliff.errors import DownloadError, MetricError
+from codec_cliff.metrics.recognisers import pocketsphinx as recogniser
+from codec_cliff.metrics.wer import BACKENDS, WordErrors, word_errors
+
+SPEECH = Path(__file__).resolve().parents[2].parent / "shared/data/LibriSpeech"
+RATE = 16000
+
+
+class Parrot:
+    """Hears what it was told to."""
+
+    backend, revision, sample_rate, batch_utterances = "parrot", "1", RATE, 1
+
+    def __init__(self, text: str):
+        self.text = text
+
+    def transcribe(self, audio):
+        return [{"": self.text, "_flat": ""} for _ in audio]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("Mary-Ann's  HAT!", "mary ann's hat"), (" DON'T\tSTOP ", "don't stop"), ("7 - 8", ""), ("naïve", "nave")],
+)
+def test_normalise(text, expected):
+    assert normalise(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("reference", "hypothesis", "errors"),
+    [
+        ("a b c", "a b c", 0),
+        ("a b c", "", 3),
+        ("a b c", "a x c", 1),
+        ("a b c", "a b c d", 1),
+        ("", "a b", 2),
+        ("", "", 0),
+    ],
+)
+def test_word_errors(reference, hypothesis, errors):
+    assert word_errors(reference, hypothesis) == errors
+
+
+def test_counts_of_a_corpus_can_exceed_its_words():
+    utterance = Utterance("u", "s", "u.flac", 1, RATE, "YES NO")
+    row = WordErrors(Parrot("yes oh well no i do not know")).score(utterance, None, np.zeros(1))
+    assert row["errors"] / row["reference_words"] == 3
+    assert row["errors_flat"] == row["reference_words"] == 2
+    assert WordErrors(Parrot("Yes, no.")).score(utterance, None, np.zeros(1))["errors"] == 0
+
+
+def test_both_normalisers_count_and_the_chosen_one_is_the_headline():
+    utterance = Utterance("u", "s", "u.flac", 1, RATE, "IT IS THE COLOUR")
+    plain = WordErrors(Parrot("It's the color.")).score(utterance, None, np.zeros(1))
+    assert (plain["normaliser"], plain["reference_words"], plain["errors"]) == ("plain", 4, 3)
+    assert (plain["reference_words_whisper"], plain["errors_whisper"]) == (4, 0)
+    assert plain["hypothesis"] == "It's the color."
+    whisper = WordErrors(Parrot("It's the color."), "whisper").score(utterance, None, np.zeros(1))
+    assert (whisper["normaliser"], whisper["errors"], whisper["errors_plain"]) == ("whisper", 0, 3)
+
+
+def test_flat_unigram_knows_every_word_equally_well():
+    model = recogniser.flat_unigram(["one two two", "two three"])
+    assert set(model.prob_1) == {"<s>", "</s>", "one", "two", "three"}
+    assert len(set(model.prob_1.values())) == 1
+    assert not model.grams_2["two"]
+
+
+@pytest.fixture(scope="module")
+def clips() -> list[tuple[str, np.ndarray]]:
+    """Three short utterances: transcript and audio."""
+    lines = [line for path in sorted(SPEECH.glob("test-clean/*/*/*.trans.txt")) for line in path.open()]
+    clips = []
+    for line in lines:
+        utterance_id, transcript = line.strip().split(" ", 1)
+        path = SPEECH / "test-clean" / "/".join(utterance_id.split("-")[:2]) / f"{utterance_id}.flac"
+        if path.exists() and soundfile.info(path).duration < 4:
+            clips.append((transcript, soundfile.read(path, dtype="float32")[0]))
+    if not clips:
+        pytest.skip("no LibriSpeech beside the repository")
+    return clips[:3]
+
+
+def test_pocketsphinx_hears_speech_and_not_noise_and_order_does_not_matter(clips):
+    transcripts = [transcript for transcript, _ in clips] + ["ZYXWV COUNSELLED"]  # neither is in the dictionary
+    decoder = recogniser.Pocketsphinx(transcripts)
+    first = decoder.transcribe([audio for _, audio in clips])
+    assert decoder.transcribe([audio for _, audio in reversed(clips)]) == first[::-1]
+    words = sum(len(transcript.split()) for transcript, _ in clips)
+    errors = sum(
+        word_errors(normalise(transcript), heard[""]) for (transcript, _), heard in zip(clips, first, strict=True)
+    )
+    assert errors < 0.3 * words
+    noise = np.random.default_rng(0).normal(scale=0.1, size=2 * RATE)
+    assert word_errors(normalise(clips[0][0]), decoder.hypotheses(noise)[""]) >= 0.8 * len(clips[0][0].split())
+    assert set(decoder.hypotheses(np.zeros(RATE))) == {"", "_flat"}
+    assert set(decoder.hypotheses(np.zeros(10))) == {"", "_flat"}
+
+
+def test_pocketsphinx_replaces_a_broken_decoder(clips):
+    transcript, audio = clips[0]
+    decoder = recogniser.Pocketsphinx([transcript])
+    expected = decoder.transcribe([audio])
+    decoder.decoders[""].start_utt()  # a second start raises RuntimeError
+    assert decoder.transcribe([audio]) == expected
+
+
+@pytest.fixture(scope="module")
+def tiny_mms(tmp_path_factory) -> Path:
+    """A random Wav2Vec2ForCTC with adapters, saved as facebook/mms-1b-all is: one vocabulary and adapter file a language."""
+    import torch
+    from safetensors.torch import save_file
+    from transformers import (
+        Wav2Vec2Config,
+        Wav2Vec2CTCTokenizer,
+        Wav2Vec2FeatureExtractor,
+        Wav2Vec2ForCTC,
+        Wav2Vec2Processor,
+    )
+
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("mms")
+    letters = ["<pad>", "<s>", "</s>", "<unk>", "|", *"abcdefgh"]
+    vocabulary = {
+        "eng": {letter: number for number, letter in enumerate(letters)},
+        "fra": {"<pad>": 0, "<unk>": 1, "|": 2},
+    }
+    (folder / "vocab.json").write_text(json.dumps(vocabulary))
+    tokenizer = Wav2Vec2CTCTokenizer(str(folder / "vocab.json"), target_lang="eng")
+    extractor = Wav2Vec2FeatureExtractor(do_normalize=True, return_attention_mask=True)
+    config = Wav2Vec2Config(
+        vocab_size=len(letters), hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=16,
+        conv_dim=(8,) * 7, num_conv_pos_embeddings=4, num_conv_pos_embedding_groups=2, adapter_attn_dim=4,
+        do_stable_layer_norm=True, feat_extract_norm="layer",
+    )  # fmt: skip
+    model = Wav2Vec2ForCTC(config)
+    model.save_pretrained(folder)
+    save_file(
+        {name: value.clone() for name, value in model._get_adapters().items()}, folder / "adapter.eng.safetensors"
+    )
+    Wav2Vec2Processor(feature_extractor=extractor, tokenizer=tokenizer).save_pretrained(folder)
+    (folder / "vocab.json").write_text(json.dumps(vocabulary))
+    return folder
+
+
+def test_mms_loads_its_english_adapter_and_decodes_greedily(tiny_mms):
+    import torch
+
+    from codec_cliff.metrics.recognisers.mms import Mms
+
+    mms = Mms(None, "cpu", tiny_mms)
+    audio = np.random.default_rng(0).normal(size=RATE).astype(np.float32)
+    text = mms.transcribe([audio])[0][""]
+    normalised = torch.from_numpy((audio - audio.mean()) / np.sqrt(audio.var() + 1e-7))
+    with torch.no_grad():
+        tokens = mms.model(normalised[None]).logits[0].argmax(-1).unique_consecutive().tolist()
+    letters = ["", "<s>", "</s>", "<unk>", " ", *"abcdefgh"]
+    assert normalise(text) == normalise("".join(letters[token] for token in tokens))
+
+
+def test_mms_in_a_padded_batch_hears_what_it_hears_alone(tiny_mms):
+    from codec_cliff.metrics.recognisers.mms import Mms, alike
+
+    mms = Mms(None, "cpu", tiny_mms)
+    rng = np.random.default_rng(1)
+    audio = [rng.normal(size=n).astype(np.float32) for n in (RATE, RATE // 2, RATE + 77, 5000)]
+    assert alike([1.0, 0.5, 1.005, 0.3], 160) == [[3, 1, 0, 2]]
+    assert alike([3, 1, 1, 9], 4) == [[1, 2], [0], [3]]
+    together = mms.transcribe(audio)
+    assert len({text[""] for text in together}) > 1
+    assert together == [mms.transcribe([recording])[0] for recording in audio]
+
+
+def test_mms_files_that_are_none_name_the_remedy(tmp_path):
+    from codec_cliff.metrics.recognisers.mms import Mms
+
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(MetricError, match=r"cannot be loaded as MMS.*delete it"):
+        Mms(None, "cpu", tmp_path)
+
+
+def test_mms_that_cannot_be_fetched_names_the_model_and_the_remedy(tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(DownloadError, match=r"config\.json of .*facebook/mms-1b-all \(3d33597.*hf download"):
+        BACKENDS["mms_1b_all"]([], str(tmp_path), "cpu")

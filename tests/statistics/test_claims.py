@@ -1,0 +1,82 @@
+import math
+
+import pytest
+
+from codec_cliff.report.verdict import MARKS, tally, verdict
+from codec_cliff.statistics.claims import (
+    NOT_REPRODUCED,
+    NOT_SETTLED,
+    NOT_TESTED,
+    REPRODUCED,
+    Quantity,
+    claims,
+    judge,
+    verdicts,
+)
+from tests.report.fixtures import built, demo_config
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    return built(tmp_path_factory.mktemp("demo"), demo_config())
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "holds", "expected"),
+    [
+        (0.1, 0.2, [0, None], REPRODUCED),
+        (-0.2, -0.1, [0, None], NOT_REPRODUCED),
+        (-0.1, 0.1, [0, None], NOT_SETTLED),
+        (0.1, 0.2, [None, 0.05], NOT_REPRODUCED),
+        (0.1, 0.2, [0.05, 0.15], NOT_SETTLED),
+        (0.1, 0.2, [0.05, 0.25], REPRODUCED),
+    ],
+)
+def test_a_verdict_is_where_the_interval_lies(low, high, holds, expected):
+    assert judge(Quantity("", (low + high) / 2, low, high), holds) == expected
+
+
+def test_what_was_not_measured_is_not_tested():
+    assert judge(Quantity("", reason="no run"), [0, None]) == NOT_TESTED
+
+
+def test_the_papers_own_figures_satisfy_its_claims(demo):
+    """Every range holds the paper's value: but for entropy, whose table (0.051) exceeds the text (0.05)."""
+    for row in verdicts(*_parts(demo)):
+        assert row["paper"] is not None
+        exact = Quantity("", row["paper"], row["paper"], row["paper"])
+        expected = NOT_REPRODUCED if row["id"] == "entropy" else REPRODUCED
+        assert judge(exact, [row["at_least"], row["at_most"]]) == expected, row["id"]
+
+
+def test_a_difference_is_that_of_the_summary(demo):
+    study, folder = _parts(demo)
+    row = next(row for row in verdicts(study, folder) if row["id"] == "tokens-help")
+    values = [demo[1].figure(codec, "stoi")["value"] for codec in ("6.25hz-fixed-tokens", "6.25hz-fixed-duration")]
+    assert row["value"] == pytest.approx(values[0] - values[1])
+    assert row["low"] < row["value"] < row["high"]
+    assert row["verdict"] == REPRODUCED  # the fabricated study has the paper's cliff
+
+
+def test_a_rate_that_the_study_lacks_is_not_tested(tmp_path):
+    config = demo_config()
+    config["tables"]["fixed_tokens"] = [50, 12.5, 6.25]
+    study, results = built(tmp_path, config)
+    by_id = {row["id"]: row for row in verdicts(study, results.folder)}
+    assert (by_id["ultra-low-1"]["verdict"], by_id["ultra-low-1"]["value"]) == (NOT_TESTED, None)
+    assert "1.6 Hz fixed tokens" in by_id["ultra-low-1"]["reason"]
+
+
+def test_the_page_shows_every_claim_with_the_figure_behind_it(demo):
+    shown = verdict(demo[1])
+    assert [claim.claim for claim in shown] == [claim["claim"] for claim in claims()]
+    assert sum(count for _, _, count in tally(shown)) == len(shown)
+    assert {claim.verdict for claim in shown} <= set(MARKS)
+    assert all(claim.paper and "[" in claim.ours for claim in shown)
+    wer = next(claim for claim in shown if "WER" in claim.ours)
+    assert "pocketsphinx; the paper used MMS-1B" in wer.remark
+
+
+def _parts(demo):
+    assert all(math.isfinite(bound) for claim in claims() for bound in claim["holds"] if bound is not None)
+    return demo[0], demo[1].folder

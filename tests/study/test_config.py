@@ -1,0 +1,106 @@
+"""The door: what is legal, what the paper's columns say, and an error that names the key for everything else."""
+
+import pytest
+
+from codec_cliff.errors import ConfigError
+from codec_cliff.study.config import Run, load_study
+
+PAPER_BITRATES = {50: 6000, 12.5: 1500, 3.125: 375, 1.6: 192}  # sections 4.1, 4.2, 4.6
+
+
+def test_the_papers_columns(paper_config):
+    study = load_study(paper_config)
+    for frame_rate, bitrate in PAPER_BITRATES.items():
+        run = study.runs[study.codec_id(frame_rate, "fixed-tokens")]
+        assert run.bitrate == pytest.approx(bitrate)
+        assert run.tokens_per_clip == 19
+        assert run.sample_rate == run.frame_rate * run.hop_length
+    tokens = [study.runs[codec].tokens_per_clip for codec in study.codecs("fixed-duration")]
+    assert tokens == [38, 19, 10, 5, 3]
+    seconds = [study.runs[codec].clip_seconds for codec in study.codecs("fixed-tokens")]
+    assert seconds == pytest.approx([0.19, 0.38, 0.76, 1.52, 3.04, 6.08, 11.875])
+
+
+def test_the_paper_is_eleven_runs_and_50_hz_is_shared(paper_config):
+    study = load_study(paper_config)
+    assert len(study.trained) == 11
+    assert study.codec_id(50, "fixed-duration") == study.codec_id(50, "fixed-tokens") == "50hz"
+    assert study.repaired == {"6.25hz-fixed-duration-repaired": "6.25hz-fixed-duration"}
+    assert not set(study.control_runs) & set(study.trained)
+
+
+def test_matched_audio_holds_the_audio_of_fixed_duration(paper_config):
+    study = load_study(paper_config)
+    for codec in study.control_runs:
+        run = study.runs[codec]
+        half_a_clip = run.clip_seconds / 2
+        assert abs(run.batch_clips * run.clip_seconds - 72 * 0.38) <= max(half_a_clip, 1e-9)
+
+
+def test_a_run_survives_json(paper_config):
+    for run in load_study(paper_config).runs.values():
+        assert Run.from_dict(run.to_dict()) == run
+
+
+def test_loading_leaves_the_callers_config_alone(paper_config):
+    before = str(paper_config)
+    load_study(paper_config)
+    assert str(paper_config) == before
+
+
+def _set(path, value):
+    def edit(config):
+        *parents, last = path.split("/")
+        for name in parents:
+            config = config[int(name) if isinstance(config, list) else name]
+        config[last] = value
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("edit", "key", "remedy"),
+    [
+        (_set("sead", 1), "sead", "did you mean seed"),
+        (_set("training/stepz", 1), "training.stepz", "did you mean steps"),
+        (_set("protocols/fixed-tokens/clip_token", 1), "protocols.fixed-tokens.clip_token", "did you mean clip_tokens"),
+        (_set("training/steps", "many"), "training.steps", "not of type 'integer'"),
+        (_set("training/steps", 0), "training.steps", "minimum"),
+        (_set("frame_rates/4/strides", [4, 8, 8, 8]), "frame_rates[4].strides", "needs 2560"),
+        (_set("frame_rates/4/strides", [40, 64]), "frame_rates", "same number of strides"),
+        (_set("frame_rates/0/frame_rate", 99), "frame_rates[0].frame_rate", "does not divide the sample rate"),
+        (_set("frame_rates/0/frame_rate", 50), "frame_rates[0].strides", "needs 320"),
+        (_set("controls/fixed-token", [6.25]), "controls.fixed-token", "did you mean fixed-tokens"),
+        (_set("metrics/wer", "whisper"), "metrics.wer", "is not one of mms_1b_all, pocketsphinx"),
+        (_set("metrics/werr", "pocketsphinx"), "metrics.werr", "did you mean wer"),
+        (_set("alignment/aligner", "mfaa"), "alignment.aligner", "did you mean mfa"),
+        (_set("tables/reference_codecs", ["dac_16"]), "tables.reference_codecs", "did you mean dac_16k"),
+        (_set("tables/fixed_tokens", [7]), "tables.fixed_tokens", "add it to frame_rates"),
+        (_set("tables/repaired", [1.6]), "tables.repaired", "not in tables.fixed_duration"),
+        (_set("corpus/kind", "tape"), "corpus.kind", "librispeech, folder, synthetic"),
+        (_set("corpus/root", None), "corpus.root", "needs the folder"),
+        (_set("corpus/test", ["train-clean-100"]), "corpus.test", "also in corpus.train"),
+        (_set("protocols/fixed-tokens/clip_seconds", 1.0), "protocols.fixed-tokens", "exactly one of"),
+        (_set("protocols/fixed-duration/batch_clips", None), "protocols.fixed-duration", "exactly one of"),
+        (_set("model/decoder_dim", 100), "model.decoder_dim", "divisible by 16"),
+        (_set("study", "My Study"), "study", "does not match"),
+    ],
+)
+def test_every_mistake_names_its_key_and_remedy(paper_config, edit, key, remedy):
+    edit(paper_config)
+    with pytest.raises(ConfigError) as error:
+        load_study(paper_config)
+    assert key in str(error.value)
+    assert remedy in str(error.value)
+
+
+def test_a_missing_key_is_named(paper_config):
+    del paper_config["corpus"]["train"]
+    with pytest.raises(ConfigError, match=r"corpus: 'train' is a required property"):
+        load_study(paper_config)
+
+
+def test_a_missing_protocol_is_named(paper_config):
+    del paper_config["protocols"]["fixed-tokens"]
+    with pytest.raises(ConfigError, match="fixed-tokens is missing"):
+        load_study(paper_config)

@@ -1,0 +1,83 @@
+"""Training clips: DAC's loader's loudness, salience and phase, as pure functions of recordings, seed and clip number."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from audiotools import AudioSignal
+from audiotools.data import transforms
+
+from codec_cliff.corpus.store import crop, cut
+from codec_cliff.training.clips import ClipSource, loudness, shift_phase, step_clips
+
+
+@pytest.fixture
+def run(tiny_run):
+    """DAC's clips: the settings of config.yaml."""
+    return tiny_run
+
+
+@pytest.mark.parametrize("n_samples", [6080, 8000, 30001])
+def test_loudness_is_audiotools(n_samples):
+    random = np.random.default_rng(0)
+    audio = random.standard_normal((3, n_samples)) * np.array([[0.2], [0.01], [0.0]])
+    audio[1, n_samples // 2 :] = 0
+    audio = audio.astype(np.float32)
+    theirs = AudioSignal(torch.from_numpy(audio)[:, None], 16000).loudness()
+    np.testing.assert_allclose(loudness(audio, 16000), theirs, atol=0.01)
+    assert loudness(audio, 16000)[2] == -70
+
+
+def test_phase_shift_is_audiotools():
+    audio = torch.randn(2, 6080) * 0.1
+    for row, phase in zip(audio, (0.7, -2.0), strict=True):
+        signal = AudioSignal(row[None, None].clone(), 16000)
+        theirs = transforms.ShiftPhase(("const", phase))
+        theirs = theirs(signal, **theirs.instantiate(0, signal)).audio_data[0]
+        torch.testing.assert_close(shift_phase(row[None], torch.tensor([phase])), theirs, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(shift_phase(audio, torch.zeros(2)), audio, atol=1e-6, rtol=1e-5)
+
+
+def test_clips_have_one_loudness_and_never_clip(run, store):
+    clips = step_clips(store, run, 3)
+    heard = cut(store, clips.crops, run.clip_samples) * clips.gains[:, None]
+    for row, level in zip(heard, loudness(heard, run.sample_rate), strict=True):
+        assert level == pytest.approx(run.training.loudness, abs=0.05) or np.abs(row).max() == pytest.approx(
+            1, abs=1e-5
+        )
+    assert np.abs(heard).max() <= 1 + 1e-6
+
+
+def test_a_quiet_crop_is_drawn_anew_in_the_same_utterance(run, store):
+    first = [crop(store, run.seed, number, run.clip_samples) for number in range(2)]
+    levels = loudness(cut(store, first, run.clip_samples), run.sample_rate)
+    picky = replace(run, training=replace(run.training, salient_loudness=float(levels.max()) + 0.01, salient_tries=3))
+    again = step_clips(store, picky, 0).crops
+    assert [clip.index for clip in again] == [clip.index for clip in first]
+    tries = [[crop(store, run.seed, number, run.clip_samples, attempt) for attempt in range(3)] for number in range(2)]
+    assert all(clip in drawn[1:] for clip, drawn in zip(again, tries, strict=True))
+    assert again == step_clips(store, picky, 0).crops
+
+
+def test_clips_as_recorded_when_nothing_is_asked_for(run, store):
+    plain = replace(run, training=replace(run.training, loudness=None, salient_loudness=None, phase_shift=False))
+    clips = step_clips(store, plain, 5)
+    audio = ClipSource(store, plain, "cpu", resident=False).audio(clips)
+    assert np.array_equal(audio[:, 0].numpy(), cut(store, clips.crops, plain.clip_samples))
+
+
+def test_part_of_a_batch_is_part_of_the_whole(run, store):
+    run = replace(run, batch_clips=6)
+    whole, part = step_clips(store, run, 2), step_clips(store, run, 2, first=2, count=3)
+    assert part.crops == whole.crops[2:5]
+    assert np.array_equal(part.gains, whole.gains[2:5])
+    assert np.array_equal(part.phases, whole.phases[2:5])
+
+
+def test_a_resident_store_cuts_the_same_clips(run, store):
+    run = replace(run, batch_clips=6)
+    clips = step_clips(store, run, 0)
+    assert any(clip.length < run.clip_samples for clip in clips.crops)  # a short utterance is padded on both ways
+    cut_here, cut_there = (ClipSource(store, run, "cpu", resident).audio(clips) for resident in (False, True))
+    assert torch.equal(cut_here, cut_there)
