@@ -73,7 +73,7 @@ def hub_folder(files: HubFiles, cache: Path) -> Path:
         commit = files.commit or record.get("commit")
         for name in files.names:
             path = _hub_file(files.repository, name, commit, cache)
-            found = path.relative_to(snapshots).parts[0]
+            found = path.parents[len(Path(name).parts) - 1].name  # the client may have made a relative cache absolute
             if found != (commit := commit or found):
                 raise DownloadError(f"{files.repository}: the hub gave commit {found} where {commit} was asked for")
             known = files.sha256.get(name) or record["files"].get(name, {}).get("sha256")

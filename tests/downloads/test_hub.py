@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import yaml
 
 from codec_cliff.downloads import command as downloads
 from codec_cliff.downloads import hub
@@ -15,6 +16,7 @@ from codec_cliff.downloads.hub import download, hub_folder, write_lock
 from codec_cliff.downloads.pins import DOWNLOADS, HubFiles, Release, Source
 from codec_cliff.errors import DownloadError
 
+ROOT = Path(__file__).resolve().parents[2]
 COMMIT = "a" * 40
 CONTENT = bytes(range(256)) * 300
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -45,7 +47,7 @@ class Handler(BaseHTTPRequestHandler):
     def answer(self, body: bool):
         server, wanted = self.server, self.headers.get("Range")
         server.asked.append(f"{self.command} {self.path} {wanted or ''}".strip())
-        if not re.fullmatch(r"/w\.pth|/owner/codec/resolve/(main|[ab]{40})/codec\.pt", self.path):
+        if not re.fullmatch(r"/w\.pth|/owner/codec/resolve/(main|[ab]{40})/(folder/)?codec\.pt", self.path):
             self.send_error(404)
             return
         start = int(re.fullmatch(r"bytes=(\d+)-", wanted)[1]) if wanted else 0
@@ -153,6 +155,21 @@ def test_the_hubs_commit_found_first_is_used_ever_after(server, tmp_path):
     asked = len(server.asked)
     assert hub_folder(FILES, tmp_path) == folder
     assert len(server.asked) == asked  # a known commit needs no network
+
+
+def test_a_relative_cache_as_the_configuration_has_it(server, tmp_path, monkeypatch):
+    """The command as the rule `fetch` gives it: the cache of config.yaml, below the working folder."""
+    monkeypatch.chdir(tmp_path)
+    files = HubFiles("owner/codec", COMMIT, ("codec.pt", "folder/codec.pt"))
+    monkeypatch.setitem(DOWNLOADS, "ours", (files,))
+    cache = yaml.safe_load((ROOT / "config.yaml").read_text())["cache"]
+    assert not Path(cache).is_absolute()
+    downloads.main(["fetch", "ours", "--cache", cache, "--marker", f"{cache}/downloads/ours.complete"])
+    downloads.main(["fetch", "ours"])  # the same folder by default, and nothing left to fetch
+    folder = hub_folder(files, Path(cache))
+    assert (folder / "folder/codec.pt").read_bytes() == CONTENT
+    assert str(folder) in Path(cache, "downloads/ours.complete").read_text()
+    assert sum(line.startswith("GET") for line in server.asked) == 1  # both names are the same content
 
 
 def test_a_lock_file_carries_pins_to_another_machine(server, tmp_path, monkeypatch):
