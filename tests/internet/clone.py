@@ -22,7 +22,10 @@ class Clone:
         )  # fmt: skip
         present = [name for name in listed.stdout.split("\0") if name and (ROOT / name).exists()]
         copied = subprocess.run(
-            ["cp", "--parents", "--no-dereference", *present, str(self.folder)], cwd=ROOT, capture_output=True, text=True
+            ["cp", "--parents", "--no-dereference", *present, str(self.folder)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
         )
         assert copied.returncode == 0, copied.stderr
         self._conda()

@@ -10,6 +10,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import yaml
@@ -69,7 +70,7 @@ def create(file: Path, prefix: Path) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    options = dict(zip(arguments, arguments[1:], strict=False))
+    options = dict(pairwise(arguments))
     if "--version" in arguments:
         print("conda 25.1.0")
     elif arguments[:1] == ["info"]:
