@@ -31,10 +31,11 @@ from degradations import RATE, Degradation, noise, opus, prepare, reconstruct, s
 from codec_cliff.corpus.store import open_store
 from codec_cliff.corpus.transcripts import NORMALISERS
 from codec_cliff.metrics import waveform
-from codec_cliff.metrics.__main__ import LEADING, measure
+from codec_cliff.metrics.__main__ import measure
 from codec_cliff.metrics.construct import construct
 from codec_cliff.metrics.pairs import open_pairs
 from codec_cliff.metrics.references import write_references
+from codec_cliff.metrics.rows import LEADING
 from codec_cliff.metrics.scorer import WITH_REFERENCE
 from codec_cliff.metrics.wer import word_errors
 

@@ -1,35 +1,31 @@
 """Measure one reconstruction by one metric: one row an utterance (section 3.2)."""
 
 import argparse
-import math
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tqdm import tqdm
 
-from codec_cliff.errors import MetricError, exit_cleanly
+from codec_cliff.errors import exit_cleanly
 from codec_cliff.files import write_csv
 from codec_cliff.metrics.construct import METRICS, construct
 from codec_cliff.metrics.pairs import Pairs, open_pairs
 from codec_cliff.metrics.references import References
-from codec_cliff.metrics.scorer import Item, Reference, Scorer, Value, referenced, score_all
+from codec_cliff.metrics.rows import metric_rows
+from codec_cliff.metrics.scorer import Item, Reference, Scorer, Value, referenced
 
-LEADING = ("utterance_id", "speaker_id", "backend", "revision")
 SHOWN_EVERY = 200  # utterances
 
 
 def measure(metric: str, scorer: Scorer, pairs: Pairs, references: str | Path | None) -> list[dict[str, Value]]:
     """Score every utterance of the manifest, in its order; `references` is the study's file of features, if any."""
     features = References(references, pairs.store, scorer) if references else None
-    items = iter(tqdm(paired(pairs, scorer, features), metric, len(pairs), disable=None))
+    items = tqdm(paired(pairs, scorer, features), metric, len(pairs), disable=None)
     rows = []
-    while batch := list(islice(items, getattr(scorer, "batch_utterances", 1))):
-        for (utterance, *_), values in zip(batch, score_all(scorer, batch), strict=True):
-            leading = (utterance.utterance_id, utterance.speaker_id, scorer.backend, scorer.revision)
-            rows.append(dict(zip(LEADING, leading, strict=True)) | checked(values, utterance.utterance_id))
-            if len(rows) % SHOWN_EVERY == 0:
-                print(f"{metric}: {len(rows)} of {len(pairs)} utterances", flush=True)
+    for row in metric_rows(scorer, items):
+        rows.append(row)
+        if len(rows) % SHOWN_EVERY == 0:
+            print(f"{metric}: {len(rows)} of {len(pairs)} utterances", flush=True)
     return rows
 
 
@@ -40,14 +36,6 @@ def paired(pairs: Pairs, scorer: Scorer, references: References | None) -> Itera
             yield utterance, referenced(scorer, utterance, audio), degraded
         else:
             yield utterance, Reference(audio, references.features(index)), degraded
-
-
-def checked(values: Mapping[str, Value], utterance_id: str) -> Mapping[str, Value]:
-    """The values; MetricError where one is NaN or infinite, for no table may hold that."""
-    for column, value in values.items():
-        if isinstance(value, float) and not math.isfinite(value):
-            raise MetricError(f"{utterance_id}: {column} is {value}; listen to the reconstruction, then report this")
-    return values
 
 
 def write(path: str | Path, rows: list[dict[str, Value]]) -> None:

@@ -16,7 +16,8 @@ from codec_cliff.corpus.store import AudioStore, open_store
 from codec_cliff.device import choose_device
 from codec_cliff.errors import exit_cleanly
 from codec_cliff.files import write_csv
-from codec_cliff.metrics.__main__ import checked, construct
+from codec_cliff.metrics.construct import construct
+from codec_cliff.metrics.rows import checked
 from codec_cliff.metrics.scorer import referenced
 from codec_cliff.metrics.waveform import resample
 from codec_cliff.models.coverage import generator_taps

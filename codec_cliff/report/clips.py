@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,7 +11,7 @@ import jiwer
 
 from codec_cliff.corpus.transcripts import normalise
 from codec_cliff.report.quality import model_name
-from codec_cliff.statistics.results import Results, read_rows
+from codec_cliff.statistics.results import Results
 from codec_cliff.study.config import ORIGINAL, Study
 
 TYPES = {"audio": "audio/ogg", "picture": "image/webp"}
@@ -44,19 +44,18 @@ class Heard:
     """An utterance to listen to; `groups` are clips under the heading of their kind of codec."""
 
     utterance_id: str
-    why: str
+    title: str
+    remark: str
     seconds: float
-    errors: int
-    words: int
     transcript: str
     groups: dict[str, list[Clip]]
 
 
 @dataclass(frozen=True)
 class Listening:
-    """`rule` is listening.json's; `weight` the bytes of base64 by kind, for the page's statement of its size."""
+    """`picked` says by which rule; `weight` is the bytes of base64 by kind, for the page's statement of its size."""
 
-    rule: dict[str, Any]
+    picked: str
     utterances: list[Heard]
 
     @cached_property
@@ -72,42 +71,72 @@ class Listening:
 
 def listening(study: Study, results: Results) -> Listening | None:
     """The grid; None where the study has not made its clips."""
-    path = results.folder / "listening" / "listening.json"
-    if not path.exists():
+    if (listed := read_listing(results)) is None:
         return None
-    listed = json.loads(path.read_text(encoding="utf-8"))
-    transcripts = _Transcripts(results)
-    return Listening(listed["rule"], [_heard(study, results, transcripts, entry) for entry in listed["utterances"]])
+    rule, transcripts = listed["rule"], Transcripts(results, "wer")
+    picked = (
+        f"test utterances of {rule['shortest']} to {rule['longest']} seconds, in the order of their word error rate over all "
+        "trained models; the middle and the end of that order"
+    )
+    names = Names(lambda codec: codec_name(study, codec), lambda codec: group(study, codec))
+    entries = [(entry, *_study_words(entry, len(rule["ranked_by"]))) for entry in listed["utterances"]]
+    return Listening(picked, [heard(results, names, transcripts, *entry) for entry in entries])
 
 
-def _heard(study: Study, results: Results, transcripts: "_Transcripts", entry: Mapping[str, Any]) -> Heard:
+def _study_words(entry: Mapping[str, Any], n_models: int) -> tuple[str, str]:
+    """The title of an utterance and the remark beside its transcript."""
+    title = f"{entry['why'].capitalize()} word error rate: {entry['utterance_id']}"
+    return title, f"{entry['errors']} of {entry['words']} words wrong over {n_models} models"
+
+
+def read_listing(results: Results) -> dict[str, Any] | None:
+    """listening.json; None where no clips have been made."""
+    path = results.folder / "listening" / "listening.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+@dataclass(frozen=True)
+class Names:
+    """What a codec is called, and the heading it stands under."""
+
+    name: Callable[[str], str]
+    group: Callable[[str], str]
+
+
+def heard(
+    results: Results, names: Names, transcripts: "Transcripts", entry: Mapping[str, Any], title: str, remark: str
+) -> Heard:
+    """An entry of listening.json with its files, and the recogniser's words where it has heard any."""
     groups: dict[str, list[Clip]] = {}
     for clip in entry["clips"]:
         codec = clip["codec"]
-        row = transcripts.row(codec, entry["utterance_id"])
+        errors, words = transcripts.words(codec, entry)
         uris = {kind: _data_uri(results, clip[kind], kind) for kind in TYPES}
-        errors = f"{row['errors']:.0f} of {row['reference_words']:.0f} words wrong"
-        words = marked(normalise(entry["transcript"]), str(row["hypothesis"] or ""))
-        made = Clip(
-            codec, codec_name(study, codec), outline=outline(clip["envelope"]), errors=errors, words=words, **uris
-        )
-        groups.setdefault(group(study, codec), []).append(made)
+        made = Clip(codec, names.name(codec), outline=outline(clip["envelope"]), errors=errors, words=words, **uris)
+        groups.setdefault(names.group(codec), []).append(made)
     groups = {name: groups[name] for name in sorted(groups, key=_place)}
-    names = ("utterance_id", "why", "seconds", "errors", "words", "transcript")
-    return Heard(**{name: entry[name] for name in names}, groups=groups)
+    return Heard(entry["utterance_id"], title, remark, entry["seconds"], entry["transcript"], groups)
 
 
-class _Transcripts:
-    """What the recogniser heard, by codec and utterance; each file is read once."""
+class Transcripts:
+    """What the recogniser heard, by codec and utterance; each file of the metric is read once."""
 
-    def __init__(self, results: Results):
-        self.folder, self._rows = results.folder, {}
+    def __init__(self, results: Results, metric: str):
+        self.results, self.metric, self._rows = results, metric, {}
 
-    def row(self, codec: str, utterance_id: str) -> dict[str, Any]:
+    def words(self, codec: str, entry: Mapping[str, Any]) -> tuple[str, list[Word]]:
+        """How many words are wrong, and the words; neither where this was not measured."""
+        row = self._row(codec, entry["utterance_id"])
+        if row is None or row["errors"] is None:
+            return "", []
+        errors = f"{row['errors']:.0f} of {row['reference_words']:.0f} words wrong"
+        return errors, marked(normalise(entry["transcript"]), str(row["hypothesis"] or ""))
+
+    def _row(self, codec: str, utterance_id: str) -> dict[str, Any] | None:
         if codec not in self._rows:
-            rows = read_rows(self.folder / "metrics" / codec / "wer.csv")
+            rows = self.results.rows(f"metrics/{codec}/{self.metric}.csv")
             self._rows[codec] = {row["utterance_id"]: row for row in rows}
-        return self._rows[codec][utterance_id]
+        return self._rows[codec].get(utterance_id)
 
 
 def marked(said: str, heard: str) -> list[Word]:

@@ -8,18 +8,19 @@ import argparse
 import io
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import av
 import matplotlib
 import numpy as np
-import soundfile
 from PIL import Image
 from scipy.signal import resample_poly
 
+from codec_cliff.corpus.audio_files import read_audio
 from codec_cliff.corpus.manifest import Utterance, read_manifest
 from codec_cliff.errors import CorpusError, exit_cleanly
 from codec_cliff.files import atomic_path
@@ -115,7 +116,7 @@ def write_clips(folder: Path, utterance_id: str, paths: dict[str, str]) -> list[
     """Write each codec's clip and picture; `paths` has the originals first, by whose loudest point all are shaded."""
     clips, loudest = [], None
     for codec, path in paths.items():
-        audio, sample_rate = soundfile.read(path, dtype="float32")
+        audio, sample_rate = read_audio(path)
         spectrogram = decibels(audio, sample_rate)
         loudest = float(spectrogram.max()) if loudest is None else loudest
         seconds = len(audio) / sample_rate
@@ -136,24 +137,39 @@ def write(results: Path, folder: Path, codecs: Sequence[str], ranked: Sequence[s
     picks = pick(utterances, *word_errors(results / "metrics", ranked))
     if not picks:
         raise CorpusError(f"{results}/data/test.tsv: no utterance with words; add transcripts to the test recordings")
-    manifests = {
+    rule = {"shortest": SHORTEST, "longest": LONGEST, "bitrate": BITRATE, "ranked_by": list(ranked)}
+    write_listing(folder, rule, picks, utterances, decoded_paths(results, codecs))
+    print(f"{folder}: {', '.join(f'{p.utterance_id} ({p.why})' for p in picks)}, {len(codecs)} codecs", flush=True)
+
+
+def decoded_paths(results: Path, codecs: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Each codec's decoded files by utterance id."""
+    return {
         codec: {
             row.utterance_id: row.path for row in read_manifest(results / "reconstruction" / codec / "manifest.tsv")
         }
         for codec in codecs
     }
+
+
+def write_listing(
+    folder: Path,
+    rule: Mapping[str, Any],
+    picks: Sequence[Pick],
+    utterances: Sequence[Utterance],
+    decoded: Mapping[str, Mapping[str, str]],
+) -> None:
+    """Fill `folder` with every codec's clips of the picked utterances, where it has decoded them, and with listening.json."""
     by_id = {utterance.utterance_id: utterance for utterance in utterances}
     listed = []
     for chosen in picks:
-        paths = {codec: manifest[chosen.utterance_id] for codec, manifest in manifests.items()}
+        paths = {codec: files[chosen.utterance_id] for codec, files in decoded.items() if chosen.utterance_id in files}
         utterance = by_id[chosen.utterance_id]
         facts = {"speaker_id": utterance.speaker_id, "seconds": utterance.seconds, "transcript": utterance.transcript}
         clips = write_clips(folder, chosen.utterance_id, paths)
         listed.append({**asdict(chosen), **facts, "clips": clips})
-    rule = {"shortest": SHORTEST, "longest": LONGEST, "bitrate": BITRATE, "ranked_by": list(ranked)}
     with atomic_path(folder / "listening.json") as temporary:
         temporary.write_text(json.dumps({"rule": rule, "utterances": listed}))
-    print(f"{folder}: {', '.join(f'{p.utterance_id} ({p.why})' for p in picks)}, {len(codecs)} codecs", flush=True)
 
 
 def main() -> None:

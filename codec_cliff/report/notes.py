@@ -1,12 +1,12 @@
 """How metrics are headed and rounded, and what a table owes its reader about them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from codec_cliff.paper.scale import scale_differences
 from codec_cliff.paper.values import is_paper_backend, paper
-from codec_cliff.statistics.results import Results
+from codec_cliff.statistics.results import Results, Row
 from codec_cliff.study.config import Study
 
 
@@ -27,6 +27,7 @@ METRICS = {
     "wer": Shown("WER (%)", 1, "lower"),
     "wer_plain": Shown("WER (%), plain normaliser", 1, "lower"),
     "wer_whisper": Shown("WER (%), Whisper's normaliser", 1, "lower"),
+    "wer_of_original": Shown("WER (%) against the original's transcript", 1, "lower"),
     "wer_flat": Shown("WER (%), no text prior", 1, "lower"),
     "mcd": Shown("MCD", 2, "lower"),
     "mcd_raw": Shown("MCD, raw", 2, "lower"),
@@ -60,15 +61,23 @@ def metric_notes(study: Study, results: Results, metrics: Sequence[str], codecs:
     found = {metric: [row for codec in codecs if (row := results.figure(codec, metric))] for metric in metrics}
     rows = [row for rows in found.values() for row in rows]
     backends = {(row["metric"], row["backend"]): backend_note(row) for row in rows}
+    intervals = interval_note(rows, study.statistics["confidence"])
+    return [*backends.values(), intervals, *scale_note(study), *missing_notes(found)]
+
+
+def interval_note(rows: Sequence[Row], confidence: float) -> str:
+    """What the brackets of rows of summary.csv are, and over what."""
     samples = sorted({f"{row['unit']}s ({row['n_speakers']:.0f} speakers)" for row in rows if row["unit"]})
-    intervals = f"{study.statistics['confidence']:.0%} bootstrap intervals over {' or '.join(samples)}"
-    missing = []
+    return f"Brackets: {confidence:.0%} bootstrap intervals over {' or '.join(samples)}."
+
+
+def missing_notes(found: Mapping[str, Sequence[Row]]) -> list[str]:
+    """How many utterances each metric could not score, codec by codec."""
+    notes = []
     for metric, rows in found.items():
-        left_out = [f"{row['codec']} {row['n_missing']:.0f}" for row in rows if row["n_missing"]]
-        missing += (
-            [f"{METRICS[metric].heading}, utterances without a score: {', '.join(left_out)}."] if left_out else []
-        )
-    return [*backends.values(), f"Brackets: {intervals}.", *scale_note(study), *missing]
+        if left_out := [f"{row['codec']} {row['n_missing']:.0f}" for row in rows if row["n_missing"]]:
+            notes.append(f"{METRICS[metric].heading}, utterances without a score: {', '.join(left_out)}.")
+    return notes
 
 
 def scale_note(study: Study) -> list[str]:

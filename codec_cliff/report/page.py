@@ -42,7 +42,7 @@ def render(study: Study, results: Results, recordings: bool = True) -> str:
     Without `recordings` there is nothing to listen to: a page for a repository that may hold no speech.
     """
     heard, claims = listening(study, results) if recordings else None, verdict(results)
-    page = _environment().get_template("page.html.jinja").render(
+    page = environment().get_template("page.html.jinja").render(
         study=study,
         paper=paper(),
         statement=statement(study),
@@ -64,18 +64,19 @@ def render(study: Study, results: Results, recordings: bool = True) -> str:
     return page.replace(SIZE, size_statement(page, heard))
 
 
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """The templates, with the style sheet and the script that every page has."""
+    made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["name"] = codec_name
-    environment.globals["style"] = Markup((TEMPLATES / "page.css").read_text(encoding="utf-8"))
-    environment.globals["script"] = Markup((TEMPLATES / "page.js").read_text(encoding="utf-8"))
-    return environment
+    made.filters["name"] = codec_name
+    made.globals["style"] = Markup((TEMPLATES / "page.css").read_text(encoding="utf-8"))
+    made.globals["script"] = Markup((TEMPLATES / "page.js").read_text(encoding="utf-8"))
+    return made
 
 
 @cache
@@ -143,11 +144,11 @@ def size_statement(page: str, heard: Listening | None) -> str:
     parts = {"the plotting library": len(library())}
     if heard:
         parts |= {"audio": heard.weight("audio"), "spectrograms": heard.weight("picture")}
-    listed = ", ".join(f"{name} {_megabytes(weight)}" for name, weight in parts.items())
-    return f"{_megabytes(len(page.encode()))}, of which {listed}"
+    listed = ", ".join(f"{name} {megabytes(weight)}" for name, weight in parts.items())
+    return f"{megabytes(len(page.encode()))}, of which {listed}"
 
 
-def _megabytes(weight: int) -> str:
+def megabytes(weight: int) -> str:
     return f"{weight / 1e6:.1f} MB"
 
 
@@ -194,7 +195,7 @@ def main() -> None:
     page = render(load_study(json.loads(args.study)), Results(args.results), not args.without_recordings)
     with atomic_path(args.output) as temporary:
         temporary.write_text(page, encoding="utf-8")
-    print(f"{args.output}: {_megabytes(len(page.encode()))}", flush=True)
+    print(f"{args.output}: {megabytes(len(page.encode()))}", flush=True)
 
 
 if __name__ == "__main__":

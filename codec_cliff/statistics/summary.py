@@ -47,6 +47,7 @@ FIGURES = (
     Figure("wer", "wer", "errors", "reference_words", scale=100),  # percent, insertions counted: it may exceed 100
     Figure("wer_plain", "wer", "errors_plain", "reference_words_plain", scale=100),  # where whisper is the headline
     Figure("wer_whisper", "wer", "errors_whisper", "reference_words_whisper", scale=100),
+    Figure("wer_of_original", "wer_of_original", "errors", "reference_words", scale=100),
     Figure("wer_flat", "wer", "errors_flat", "reference_words", scale=100),
     Figure("level_difference_db", "stoi", "level_difference_db"),
     Figure("mcd", "mcd", "mcd"),
@@ -87,17 +88,27 @@ def scored(rows: pd.DataFrame, figure: Figure) -> pd.DataFrame:
 
 def summary(study: Study, results: Path, codecs: Sequence[str]) -> pd.DataFrame:
     """Every figure of every codec with its interval, one row each; empty cells where nothing could be scored."""
-    return pd.DataFrame([row for codec in codecs for row in _codec_rows(study, results, codec)])
+    return pd.DataFrame(
+        [
+            row
+            for codec in codecs
+            for row in codec_rows(codec, _read_metrics(study, results, codec), Resampling.of(study))
+        ]
+    )
 
 
-def _codec_rows(study: Study, results: Path, codec: str) -> Iterable[dict[str, Any]]:
-    files = {file: read_metric(results, codec, file) for file in study.metrics}
+def _read_metrics(study: Study, results: Path, codec: str) -> dict[str, pd.DataFrame]:
+    return {file: read_metric(results, codec, file) for file in study.metrics}
+
+
+def codec_rows(codec: str, files: Mapping[str, pd.DataFrame], by: Resampling) -> Iterable[dict[str, Any]]:
+    """A codec's rows of summary.csv, one a figure that its metrics, by file, have columns for."""
     for figure in measured_figures(files):
         rows = files[figure.file]
         sums = scored(rows, figure)
         estimate = {}
         if len(sums):
-            estimate = asdict(bootstrap_ratio(sums.numerator, sums.denominator, sums.speaker_id, Resampling.of(study)))
+            estimate = asdict(bootstrap_ratio(sums.numerator, sums.denominator, sums.speaker_id, by))
         yield {
             "codec": codec,
             "metric": figure.name,
@@ -118,9 +129,12 @@ def measured_figures(files: Mapping[str, pd.DataFrame]) -> list[Figure]:
 
 def comparisons(study: Study, results: Path, codecs: Sequence[str]) -> pd.DataFrame:
     """Paired differences (b - a) between the codecs of one frame rate, over the utterances that both have scored."""
-    rows = [row for rate, a, b in comparison_pairs(study, codecs) for row in _pair_rows(study, results, rate, a, b)]
-    columns = "frame_rate codec_a codec_b metric backend difference low high unit n_utterances verdict"
-    return pd.DataFrame(rows, columns=columns.split())
+    rows = [
+        {"frame_rate": rate} | row
+        for rate, *names in comparison_pairs(study, codecs)
+        for row in pair_rows(*names, *(_read_metrics(study, results, name) for name in names), Resampling.of(study))
+    ]
+    return pd.DataFrame(rows, columns=["frame_rate", *COMPARED])
 
 
 def comparison_pairs(study: Study, codecs: Sequence[str]) -> list[tuple[float, str, str]]:
@@ -136,23 +150,26 @@ def comparison_pairs(study: Study, codecs: Sequence[str]) -> list[tuple[float, s
     return pairs
 
 
-def _pair_rows(study: Study, results: Path, rate: float, a: str, b: str) -> Iterable[dict[str, Any]]:
-    files_a, files_b = ({file: read_metric(results, codec, file) for file in study.metrics} for codec in (a, b))
+COMPARED = ["codec_a", "codec_b", "metric", "backend", "difference", "low", "high", "unit", "n_utterances", "verdict"]
+
+
+def pair_rows(
+    a: str, b: str, files_a: Mapping[str, pd.DataFrame], files_b: Mapping[str, pd.DataFrame], by: Resampling
+) -> Iterable[dict[str, Any]]:
+    """Paired differences (b - a) of two codecs in every figure of quality that both have, over the utterances of both."""
     shared = [figure for figure in measured_figures(files_a) if figure in measured_figures(files_b)]
     for figure in (figure for figure in shared if figure.name not in NEITHER_GOOD_NOR_BAD):
         (rows_a, rows_b), keys = (files_a[figure.file], files_b[figure.file]), ["backend", "revision"]
         if list(rows_a[keys].iloc[0]) != list(rows_b[keys].iloc[0]):
-            raise MetricError(
-                f"{results}/metrics: {figure.file}.csv of {a} and {b} have different backends; measure one anew"
-            )
+            raise MetricError(f"{figure.file}.csv of {a} and {b} have different backends; measure one anew")
         both = pd.merge(
             scored(rows_a, figure), scored(rows_b, figure), left_index=True, right_index=True, suffixes=("_a", "_b")
         )
         if both.empty:
             continue
         sums = [(both[f"numerator_{x}"].to_numpy(), both[f"denominator_{x}"].to_numpy()) for x in "ab"]
-        estimate = paired_difference(*sums, both["speaker_id_a"], Resampling.of(study))
-        names = {"frame_rate": rate, "codec_a": a, "codec_b": b, "metric": figure.name}
+        estimate = paired_difference(*sums, both["speaker_id_a"], by)
+        names = {"codec_a": a, "codec_b": b, "metric": figure.name}
         numbers = {"difference": estimate.value, "low": estimate.low, "high": estimate.high, "unit": estimate.unit}
         counts = {"n_utterances": len(both), "verdict": verdict(estimate)}
         yield {**names, "backend": rows_a["backend"].iloc[0], **numbers, **counts}

@@ -9,9 +9,10 @@ import soundfile
 from codec_cliff.corpus.manifest import Utterance, write_manifest
 from codec_cliff.errors import MetricError
 from codec_cliff.metrics import references
-from codec_cliff.metrics.__main__ import checked, main, write
+from codec_cliff.metrics.__main__ import main, write
 from codec_cliff.metrics.construct import construct
 from codec_cliff.metrics.pairs import open_pairs
+from codec_cliff.metrics.rows import checked
 
 RATE = 16000
 N_SAMPLES = (2 * RATE + 1, 3 * RATE)
