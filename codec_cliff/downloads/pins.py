@@ -71,6 +71,18 @@ def _wavtokenizer(name: str, sha256: str) -> HubFiles:
     return HubFiles("novateur/WavTokenizer", commit, (name,), {name: sha256}, "MIT")
 
 
+def _lyra(name: str, sha256: str) -> Release:
+    commit = "47698dadf0010abff6a848e02642f55f806d4842"
+    url = f"https://raw.githubusercontent.com/google/lyra/{commit}/lyra/model_coeffs/{name}"
+    return Release(url, f"lyra/{name}", sha256, "Apache-2.0")
+
+
+_LYRA = (
+    _lyra("soundstream_encoder.tflite", "237da0b16226fb0a68d49551c81bebf614e42142af72764448359f68581e88f1"),
+    _lyra("quantizer.tflite", "841ee05989687d32d1f616a8ad1419fc7eda37599d3c05c7cf5a0d60ccf8ac5c"),
+    _lyra("lyragan.tflite", "50e7839cda4f30599a3a34cfaddcd9c98449b049eee884e1a74295780448ad06"),
+)
+
 CODECS: dict[str, tuple[Pinned, ...]] = {
     "dac_16k": (
         Release(
@@ -165,6 +177,9 @@ CODECS: dict[str, tuple[Pinned, ...]] = {
             "FunASR model licence",
         ),
     ),
+    "lyra_3200": _LYRA,
+    "lyra_6000": _LYRA,
+    "lyra_9200": _LYRA,
 }
 
 _SKA = "exp/spk_train_ska_Vox12_emb192_torchmelspec_subcentertopk_wavlm_jt_raw_sp"

@@ -17,6 +17,9 @@ NAMES = {
     "speechtokenizer": "SpeechTokenizer",
     "nanocodec": "NanoCodec",
     "flexicodec": "FlexiCodec",
+    "lyra_3200": "Lyra v2, 3.2 kbps",
+    "lyra_6000": "Lyra v2, 6 kbps",
+    "lyra_9200": "Lyra v2, 9.2 kbps",
     ORIGINAL: "Original recordings",
 }
 

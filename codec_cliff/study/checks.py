@@ -24,6 +24,9 @@ REFERENCE_CODECS = (
     "speechtokenizer",
     "nanocodec",
     "flexicodec",
+    "lyra_3200",
+    "lyra_6000",
+    "lyra_9200",
 )
 
 OPUS_KBPS = range(6, 257)  # libopus encodes one channel at no other bitrate

@@ -27,6 +27,9 @@ _ADAPTERS = {
     "speechtokenizer": "speechtokenizer",
     "nanocodec": "nanocodec",
     "flexicodec": "flexicodec",
+    "lyra_3200": "lyra",
+    "lyra_6000": "lyra",
+    "lyra_9200": "lyra",
 }
 
 

@@ -36,6 +36,9 @@ BEYOND = {
     "speechtokenizer": _facts(16000, 50, 8, 1024),
     "nanocodec": _facts(22050, 12.5, 13, 2016),
     "flexicodec": CodecFacts(16000, 12.5, 0, 0, 0.0),
+    "lyra_3200": _facts(16000, 50, 16, 16),
+    "lyra_6000": _facts(16000, 50, 30, 16),
+    "lyra_9200": _facts(16000, 50, 46, 16),
 }
 PUBLISHED = TABLE_1 | BEYOND
 
