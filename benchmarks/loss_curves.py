@@ -23,10 +23,10 @@ from codec_cliff.corpus.folder import BadFiles, read_folder
 from codec_cliff.corpus.manifest import write_manifest
 from codec_cliff.corpus.store import AudioStore, decode_into_store, open_store
 from codec_cliff.models.quantizer import draw_levels
-from codec_cliff.study.config import Run, load_study
+from codec_cliff.study.config import Run
+from codec_cliff.study.load import load_study
 from codec_cliff.training.clips import ClipSource, step_clips
-from codec_cliff.training.memory import MicroBatch
-from codec_cliff.training.step import build_networks, optimise
+from codec_cliff.training.step import MicroBatch, build_networks, optimise
 
 SHOWN = ("mel", "adversarial", "feature_matching", "discriminator", "commitment", "codebook")
 OURS = {"ours, seed 0": "float32", "ours in bfloat16, seed 0": "bfloat16"}

@@ -19,7 +19,7 @@ from benchmarks.training_step import benchmark_run, seconds
 from codec_cliff.models import dac, layers
 from codec_cliff.training import step
 from codec_cliff.training.allocator import keep_freed_memory, return_freed_memory
-from codec_cliff.training.memory import MicroBatch
+from codec_cliff.training.step import MicroBatch
 
 generator_gradients = step.generator_gradients
 

@@ -20,11 +20,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.official import OfficialStep
 from codec_cliff.device import choose_device, choose_precision
-from codec_cliff.study.config import Run, load_study
+from codec_cliff.study.config import Run
+from codec_cliff.study.load import load_study
 from codec_cliff.training.allocator import return_freed_memory
 from codec_cliff.training.loop import set_arithmetic
-from codec_cliff.training.memory import MicroBatch, needed_bytes
-from codec_cliff.training.step import build_networks, optimise
+from codec_cliff.training.memory import needed_bytes
+from codec_cliff.training.step import MicroBatch, build_networks, optimise
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -5,6 +5,7 @@ import json
 import math
 import time
 from dataclasses import asdict, replace
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from codec_cliff.device import choose_device
 from codec_cliff.errors import CodecError, exit_cleanly
 from codec_cliff.files import atomic_path
 from codec_cliff.models.codec import Codec
+from codec_cliff.models.reference import load_reference_codec
 from codec_cliff.study.config import ORIGINAL
 
 PROGRESS_SECONDS = 20
@@ -98,11 +100,8 @@ def load_codec(codec_id: str, run_folder: Path, cache: Path, device: str) -> Cod
     if codec_id == ORIGINAL:
         return None
     if (run_folder / "config.json").exists():
-        from codec_cliff.models.dac import load_trained_codec
-
-        return load_trained_codec(run_folder, device)
-    from codec_cliff.models.reference import load_reference_codec
-
+        # by name: descript-audio-codec is missing where a published codec has an environment of its own
+        return import_module("codec_cliff.models.dac").load_trained_codec(run_folder, device)
     return load_reference_codec(codec_id, cache, device)
 
 

@@ -16,7 +16,8 @@ from typing import Any
 from codec_cliff.corpus.manifest import read_manifest, recordings_digest
 from codec_cliff.errors import UserError
 from codec_cliff.files import atomic_path
-from codec_cliff.study.config import Run, Study, digest, load_study
+from codec_cliff.study.config import Run, Study, digest
+from codec_cliff.study.load import load_study
 
 RECORD = "study.json"  # the study's configuration as it was last started; says what is still to come
 SILENCE = 600.0  # seconds without a sign of life after which a trainer on another machine counts as gone, at least

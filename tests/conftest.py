@@ -9,7 +9,8 @@ import yaml
 
 from codec_cliff.corpus.manifest import Utterance, write_manifest
 from codec_cliff.corpus.store import AudioStore, open_store, write_store
-from codec_cliff.study.config import Run, load_study
+from codec_cliff.study.config import Run
+from codec_cliff.study.load import load_study
 
 ROOT = Path(__file__).resolve().parents[1]
 

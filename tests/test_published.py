@@ -23,7 +23,8 @@ from codec_cliff.statistics.bootstrap import Resampling
 from codec_cliff.statistics.claims import verdicts
 from codec_cliff.statistics.results import Results
 from codec_cliff.statistics.summary import comparisons, default_codecs, phonemes, read_rows, summary
-from codec_cliff.study.config import digest, load_study
+from codec_cliff.study.config import digest
+from codec_cliff.study.load import load_study
 
 ROOT = Path(__file__).resolve().parents[1]
 PILOT = ROOT / "results" / "pilot"

@@ -14,7 +14,7 @@ from codec_cliff import status
 from codec_cliff.branch import clean_branch
 from codec_cliff.corpus.manifest import recordings_digest
 from codec_cliff.errors import TrainingError, UserError
-from codec_cliff.study.config import load_study
+from codec_cliff.study.load import load_study
 from codec_cliff.training.checkpoint import run_lock
 from codec_cliff.training.loop import train
 from tests.conftest import tiny_config

@@ -6,6 +6,7 @@ from codec_cliff.corpus.folder import BadFiles, read_folder
 from codec_cliff.corpus.librispeech import ARCHIVES, download
 from codec_cliff.corpus.manifest import write_manifest
 from codec_cliff.corpus.store import decode_into_store
+from codec_cliff.corpus.synthetic import make_synthetic
 from codec_cliff.errors import exit_cleanly
 
 
@@ -24,10 +25,6 @@ def prepare(arguments: argparse.Namespace) -> None:
 
 
 def make(arguments: argparse.Namespace) -> None:
-    from codec_cliff.corpus.synthetic import (
-        make_synthetic,
-    )  # needs scipy, which the other commands start faster without
-
     make_synthetic(arguments.root, arguments.sample_rate)
 
 

@@ -18,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from scipy.signal import resample_poly
 from tqdm import tqdm
 
 from codec_cliff.errors import CorpusError
@@ -157,6 +156,8 @@ def _write_reading(folder: Path, reading: Reading, audio: np.ndarray, sample_rat
 
 def speak(reading: Reading, sample_rate: int) -> np.ndarray:
     """A reading as int16 at `sample_rate` (Hz), shape (n_samples,): LEVEL_DB over NOISE_DB, softer if it would clip."""
+    from scipy.signal import resample_poly  # here: the other commands of the corpus start half a second sooner
+
     native, native_rate = _synthesise(reading)
     divisor = math.gcd(sample_rate, native_rate)
     audio = resample_poly(native.astype(np.float64), sample_rate // divisor, native_rate // divisor)

@@ -4,38 +4,14 @@ import argparse
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from codec_cliff.downloads.pins import DOWNLOADS, HubFiles, Pinned, Release
+from codec_cliff.downloads.hub import obtain
+from codec_cliff.downloads.listing import describe
+from codec_cliff.downloads.pins import DOWNLOADS
+from codec_cliff.downloads.records import write_lock
 from codec_cliff.errors import exit_cleanly
 from codec_cliff.files import atomic_path
 
 COLUMNS = ("for", "from", "pinned to", "licence")
-
-
-def describe(pinned: Pinned, cache: Path) -> tuple[str, str, str]:
-    """Where a download comes from, what it is pinned to, and its licence."""
-    if isinstance(pinned, Release):
-        return pinned.url, f"SHA-256 {pinned.sha256 or 'of the first download'}", pinned.licence
-    if isinstance(pinned, HubFiles):
-        unknown = [name for name in pinned.names if name not in pinned.sha256]
-        commit = pinned.commit or recorded_commit(pinned, cache) or "of the first download"
-        rest = (
-            f"; SHA-256 of {len(unknown)} files recorded at the first download"
-            if unknown
-            else "; SHA-256 of every file"
-        )
-        return f"hub {pinned.repository}: {', '.join(pinned.names)}", f"commit {commit}{rest}", pinned.licence
-    return f"git {pinned.repository}", f"commit {pinned.commit}", pinned.licence
-
-
-def recorded_commit(files: HubFiles, cache: Path) -> str | None:
-    from codec_cliff.downloads.hub import read_record  # here: it brings the hub's client along
-
-    return read_record(files.key, cache).get("commit")
-
-
-def pin_of(name: str) -> str:
-    """The pins of one name in a line: a rule's parameter, so that a changed pin is fetched anew."""
-    return "; ".join(" ".join(describe(pinned, Path())[:2]) for pinned in DOWNLOADS[name])
 
 
 def show(names: Sequence[str], cache: Path) -> None:
@@ -47,8 +23,6 @@ def show(names: Sequence[str], cache: Path) -> None:
 
 def fetch(names: Sequence[str], cache: Path, marker: Path | None) -> None:
     """Download and verify everything that `names` need, then write `marker`."""
-    from codec_cliff.downloads.hub import obtain
-
     lines = [f"{name}: {obtain(pinned, cache)}" for name in names for pinned in DOWNLOADS[name]]
     print("\n".join(lines), flush=True)
     if marker:
@@ -57,8 +31,6 @@ def fetch(names: Sequence[str], cache: Path, marker: Path | None) -> None:
 
 
 def pin(cache: Path, lock: Path) -> None:
-    from codec_cliff.downloads.hub import write_lock
-
     print(
         f"{lock}: {write_lock(cache, lock)} downloads; keep it with the results, it is read wherever it lies in the working folder"
     )

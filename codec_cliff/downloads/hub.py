@@ -5,24 +5,18 @@ Downloads without a published commit or checksum are trusted the first time; wha
 records from one machine to the next.
 """
 
-import fcntl
 import hashlib
-import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from huggingface_hub import constants, hf_hub_download
 
 from codec_cliff.downloads.pins import HubFiles, Pinned, Release, Source
+from codec_cliff.downloads.records import locked
 from codec_cliff.downloads.sources import checkout
 from codec_cliff.downloads.transfer import fetch
 from codec_cliff.errors import DownloadError
-from codec_cliff.files import atomic_path
-
-LOCK = Path("pins.lock.json")
 
 
 def obtain(pinned: Pinned, cache: Path) -> Path:
@@ -35,7 +29,7 @@ def obtain(pinned: Pinned, cache: Path) -> Path:
 def download(release: Release, cache: Path) -> Path:
     """The file of a release at `<cache>/<path>`; DownloadError where it cannot be had or is not what was pinned."""
     path = cache / release.path
-    with _locked(release.key, cache) as record:
+    with locked(release.key, cache) as record:
         if not path.exists():
             _download(release, path)
         record["url"] = release.url
@@ -68,7 +62,7 @@ def hub_folder(files: HubFiles, cache: Path) -> Path:
     DownloadError where a file cannot be had or is not what was pinned.
     """
     snapshots = cache / "huggingface" / f"models--{files.key}" / "snapshots"
-    with _locked(files.key, cache) as record:
+    with locked(files.key, cache) as record:
         record["repository"] = files.repository
         commit = files.commit or record.get("commit")
         for name in files.names:
@@ -115,42 +109,6 @@ def _verify(path: Path, name: str, expected: str | None, record: dict[str, Any])
             "have it downloaded again, and its record too only if the publisher is known to have replaced it"
         )
     record["files"][name] = {**stamp, "sha256": found}
-
-
-@contextmanager
-def _locked(key: str, cache: Path) -> Iterator[dict[str, Any]]:
-    """The record of a download, to be changed in place; jobs side by side take turns. Nothing is kept on an error."""
-    path = cache / "pins" / f"{key}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path.with_suffix(".lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        before = read_record(key, cache)
-        record = json.loads(json.dumps(before))
-        yield record
-        if record != before or not path.exists():
-            with atomic_path(path) as temporary:
-                temporary.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
-
-
-def read_record(key: str, cache: Path) -> dict[str, Any]:
-    """What is known of a download: from the cache, else from the lock file, else nothing."""
-    path = cache / "pins" / f"{key}.json"
-    if path.exists():
-        return json.loads(path.read_text())
-    locked = json.loads(LOCK.read_text()) if LOCK.exists() else {}
-    return {"files": {}} | locked.get(key, {})
-
-
-def write_lock(cache: Path, lock: Path = LOCK) -> int:
-    """Collect the cache's records in the lock file, without what belongs to this machine alone; how many it holds."""
-    held = json.loads(lock.read_text()) if lock.exists() else {}
-    for path in sorted((cache / "pins").glob("*.json")):
-        record = json.loads(path.read_text())
-        files = {name: {key: entry[key] for key in ("bytes", "sha256")} for name, entry in record["files"].items()}
-        held[path.stem] = record | {"files": files}
-    with atomic_path(lock) as temporary:
-        temporary.write_text(json.dumps(held, indent=1, sort_keys=True) + "\n")
-    return len(held)
 
 
 def sha256(path: Path) -> str:

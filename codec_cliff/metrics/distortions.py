@@ -16,7 +16,7 @@ from scipy.signal import butter, lfilter
 
 from codec_cliff.corpus.manifest import Utterance
 from codec_cliff.errors import MetricError
-from codec_cliff.metrics.mcd import FIRST, LAST, cepstra, mel_energy
+from codec_cliff.metrics.mel_cepstra import FIRST, LAST, cepstra, mel_energy
 from codec_cliff.metrics.scorer import Reference, Value
 from codec_cliff.metrics.waveform import aligned, lag, resample
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import yaml
 
-from codec_cliff.study.config import Study, load_study
+from codec_cliff.study.config import Study
+from codec_cliff.study.load import load_study
 
 PAPER_STUDY = Path(__file__).resolve().parents[2] / "config.yaml"
 NOT_COMPARED = ("study", "cache", "training.device", "training.log_every_steps", "training.checkpoint_every_seconds")

@@ -15,7 +15,8 @@ from codec_cliff.probes.answer import Answer, Verdict
 from codec_cliff.probes.arms import arms, measured_runs, read_scores
 from codec_cliff.statistics.bootstrap import Resampling
 from codec_cliff.statistics.summary import read_rows
-from codec_cliff.study.config import Study, load_study
+from codec_cliff.study.config import Study
+from codec_cliff.study.load import load_study
 
 QUESTIONS = ("repair", "drift", "chunks", "positions", "dose", "audio", "load")
 COLLAPSE = "Did every model's training take off?"

@@ -20,6 +20,7 @@ from codec_cliff.models.coverage import (
     warning,
 )
 from codec_cliff.models.taps import LayerTaps
+from codec_cliff.probes.heat_map import write_heat_map
 from codec_cliff.study.config import Discriminator, Losses, Model, Run, Training
 from codec_cliff.study.schema import validated
 
@@ -116,8 +117,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.csv:
         write_csv(options.csv, tap_rows(run))
     if options.heat_map:
-        from codec_cliff.report.heat_map import write_heat_map  # matplotlib takes a second, and few ask for it
-
         write_heat_map({f"{run.frame_rate:g} Hz, {run.tokens_per_clip} tokens": generator_taps(run)}, options.heat_map)
     print("\n".join(lines))
 

@@ -16,13 +16,14 @@ import pandas as pd
 
 from codec_cliff.errors import exit_cleanly
 from codec_cliff.files import write_csv
+from codec_cliff.metrics.headings import METRICS, TABLE_METRICS
 from codec_cliff.probes.answer import Answer, Verdict, sign, signed
 from codec_cliff.probes.arms import Arm, Scores, arms, collapsed, equal_audio
 from codec_cliff.probes.variants import WHOLE
-from codec_cliff.report.notes import METRICS, TABLE_METRICS
 from codec_cliff.statistics.bootstrap import Resampling
 from codec_cliff.statistics.summary import FIGURES, Figure, measured_figures, read_metric, scored
-from codec_cliff.study.config import Study, load_study
+from codec_cliff.study.config import Study
+from codec_cliff.study.load import load_study
 
 Contrast = Sequence[tuple[int, Arm]]  # the arms of a difference, each with its sign; an arm on both sides cancels out
 

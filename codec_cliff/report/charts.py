@@ -7,10 +7,10 @@ colour-blind can tell apart, and shapes and dashes differ too.
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from codec_cliff.metrics.headings import METRICS
 from codec_cliff.paper.values import paper_phonemes, paper_quality
 from codec_cliff.report.figure1 import measured_controls, position
 from codec_cliff.report.layout import interval, number
-from codec_cliff.report.notes import METRICS
 from codec_cliff.statistics.results import Results, Row
 from codec_cliff.study.config import ORIGINAL, Study
 

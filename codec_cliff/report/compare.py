@@ -12,8 +12,8 @@ import pandas as pd
 from codec_cliff.corpus.manifest import read_manifest
 from codec_cliff.errors import UserError
 from codec_cliff.files import atomic_path, write_csv
+from codec_cliff.metrics.headings import METRICS
 from codec_cliff.report.layout import Cell, Line, Table, interval, markdown, number
-from codec_cliff.report.notes import METRICS
 from codec_cliff.statistics.bootstrap import Estimate, Resampling, paired_difference, verdict
 from codec_cliff.statistics.summary import FIGURES, Figure, read_rows, scored
 

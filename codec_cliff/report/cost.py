@@ -5,7 +5,8 @@ import yaml
 from codec_cliff.paper.scale import PAPER_STUDY
 from codec_cliff.report.layout import Cell, Line, Table, number
 from codec_cliff.statistics.results import Results, Row
-from codec_cliff.study.config import Run, Study, load_study
+from codec_cliff.study.config import Run, Study
+from codec_cliff.study.load import load_study
 from codec_cliff.training.cost import cost_records, projection
 
 

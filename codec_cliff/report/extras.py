@@ -4,8 +4,8 @@ import base64
 from dataclasses import dataclass
 from pathlib import Path
 
+from codec_cliff.metrics.headings import METRICS
 from codec_cliff.report.layout import Cell, Line, Table, interval, number, read_markdown
-from codec_cliff.report.notes import METRICS
 from codec_cliff.statistics.results import Results, Row
 
 

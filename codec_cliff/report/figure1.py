@@ -18,7 +18,8 @@ from codec_cliff.errors import exit_cleanly
 from codec_cliff.files import atomic_path
 from codec_cliff.paper.values import paper, paper_phonemes, paper_quality
 from codec_cliff.statistics.results import Results
-from codec_cliff.study.config import ORIGINAL, Study, load_study
+from codec_cliff.study.config import ORIGINAL, Study
+from codec_cliff.study.load import load_study
 
 STYLE = {
     "font.family": "DejaVu Sans",

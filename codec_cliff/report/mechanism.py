@@ -1,8 +1,9 @@
 """Table 3 and the tables behind the explanations: phonemic load, kernel coverage, paired comparisons."""
 
+from codec_cliff.metrics.headings import METRICS, TABLE_METRICS
 from codec_cliff.paper.values import paper_codebook, paper_phonemes
 from codec_cliff.report.layout import Cell, Line, Table, interval, number, plain
-from codec_cliff.report.notes import DAGGER, METRICS, TABLE_METRICS, scale_note
+from codec_cliff.report.notes import DAGGER, scale_note
 from codec_cliff.report.quality import rate_label
 from codec_cliff.statistics.results import Results, Row
 from codec_cliff.study.config import Study

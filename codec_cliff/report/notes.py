@@ -1,58 +1,14 @@
-"""How metrics are headed and rounded, and what a table owes its reader about them."""
+"""What a table owes its reader about its metrics."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from codec_cliff.metrics.headings import METRICS
 from codec_cliff.paper.scale import scale_differences
 from codec_cliff.paper.values import is_paper_backend, paper
 from codec_cliff.statistics.results import Results, Row
 from codec_cliff.study.config import Study
 
-
-@dataclass(frozen=True)
-class Shown:
-    """How a metric is printed: heading, digits of ours and of the paper's value, and which way is better."""
-
-    heading: str
-    digits: int
-    better: str
-    paper_digits: int = 2
-
-
-METRICS = {
-    "stoi": Shown("STOI", 2, "higher"),
-    "stoi_aligned": Shown("STOI, lag removed", 2, "higher"),
-    "lag_ms": Shown("Lag (ms)", 1, "lower"),
-    "wer": Shown("WER (%)", 1, "lower"),
-    "wer_plain": Shown("WER (%), plain normaliser", 1, "lower"),
-    "wer_whisper": Shown("WER (%), Whisper's normaliser", 1, "lower"),
-    "wer_of_original": Shown("WER (%) against the original's transcript", 1, "lower"),
-    "wer_flat": Shown("WER (%), no text prior", 1, "lower"),
-    "mcd": Shown("MCD", 2, "lower"),
-    "mcd_raw": Shown("MCD, raw", 2, "lower"),
-    "mcd_aligned": Shown("MCD, lag removed", 2, "lower"),
-    "mcd_pymcd_dtw": Shown("MCD, pymcd warped", 2, "lower"),
-    "mcd_versa": Shown("MCD, VERSA", 2, "lower"),
-    "mcd_versa_dtw": Shown("MCD, VERSA warped", 2, "lower"),
-    "mcd_versa_no_c0": Shown("MCD, VERSA without c0", 2, "lower"),
-    "mcd_mfcc": Shown("MCD, MFCC", 2, "lower"),
-    "mcd_mfcc_dtw": Shown("MCD, MFCC warped", 2, "lower"),
-    "level_difference_db": Shown("Level (dB)", 1, "lower"),
-    "spk_sim": Shown("SPK-SIM", 2, "higher"),
-    "utmos": Shown("UTMOS", 2, "higher"),
-    "dnsmos_p808": Shown("DNSMOS P.808", 2, "higher"),
-}
-TABLE_METRICS = ("stoi", "wer", "wer_plain", "wer_whisper", "wer_flat", "mcd", "spk_sim", "utmos", "dnsmos_p808")
-LAG_METRICS = (
-    "lag_ms",
-    "level_difference_db",
-    "stoi",
-    "stoi_aligned",
-    "mcd",
-    "mcd_raw",
-    *(name for name in METRICS if name.startswith("mcd_") and name != "mcd_raw"),
-)
 DAGGER = "† The two protocols give the same clips at this rate: one model, printed in both tables, as in the paper."
 
 

@@ -13,15 +13,16 @@ from markupsafe import Markup
 
 from codec_cliff.errors import exit_cleanly
 from codec_cliff.files import atomic_path
+from codec_cliff.metrics.headings import METRICS, TABLE_METRICS
 from codec_cliff.paper.scale import choices, differences, statement
 from codec_cliff.paper.values import paper
 from codec_cliff.report import charts, extras, mechanism, quality
 from codec_cliff.report.clips import Listening, codec_name, listening
 from codec_cliff.report.layout import Table, number
-from codec_cliff.report.notes import METRICS, TABLE_METRICS
 from codec_cliff.report.verdict import tally, verdict
 from codec_cliff.statistics.results import Results, Row
-from codec_cliff.study.config import Study, load_study
+from codec_cliff.study.config import Study
+from codec_cliff.study.load import load_study
 
 TEMPLATES = Path(__file__).parent / "templates"
 SIZE = "@@size@@"  # filled in once the page is written

@@ -13,12 +13,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from codec_cliff.errors import exit_cleanly
+from codec_cliff.metrics.headings import METRICS, TABLE_METRICS
 from codec_cliff.models.coverage import generator_taps
+from codec_cliff.probes.heat_map import draw_heat_map
 from codec_cliff.report.figure1 import STYLE, save
-from codec_cliff.report.heat_map import draw_heat_map
-from codec_cliff.report.notes import METRICS, TABLE_METRICS
 from codec_cliff.statistics.results import Row, read_rows
-from codec_cliff.study.config import Study, load_study
+from codec_cliff.study.config import Study
+from codec_cliff.study.load import load_study
 
 # Okabe and Ito's palette; shapes differ too, for print without colour.
 AS_IT_IS, REPAIRED, CHUNKED = ("#D55E00", "o"), ("#009E73", "D"), ("#0072B2", "s")

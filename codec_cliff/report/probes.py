@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from codec_cliff.errors import exit_cleanly
+from codec_cliff.metrics.headings import METRICS, TABLE_METRICS
 from codec_cliff.report.layout import Cell, Line, Table, interval, number, plain, write_table
-from codec_cliff.report.notes import METRICS, TABLE_METRICS
 from codec_cliff.statistics.results import Row, read_rows
-from codec_cliff.study.config import Study, load_study
+from codec_cliff.study.config import Study
+from codec_cliff.study.load import load_study
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from codec_cliff.metrics.headings import LAG_METRICS, METRICS, TABLE_METRICS, Shown
 from codec_cliff.paper.values import paper, paper_quality, paper_reference
 from codec_cliff.report.layout import Cell, Line, Table, interval, number, plain
-from codec_cliff.report.notes import DAGGER, LAG_METRICS, METRICS, TABLE_METRICS, Shown, metric_notes
+from codec_cliff.report.notes import DAGGER, metric_notes
 from codec_cliff.statistics.results import Results
 from codec_cliff.study.config import ORIGINAL, Study
 

@@ -8,7 +8,7 @@ from codec_cliff.errors import exit_cleanly
 from codec_cliff.report import cost, mechanism, quality
 from codec_cliff.report.layout import write_table
 from codec_cliff.statistics.results import Results
-from codec_cliff.study.config import load_study
+from codec_cliff.study.load import load_study
 
 TABLES = {
     "table1": quality.table1,

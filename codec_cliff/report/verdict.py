@@ -3,9 +3,9 @@
 from collections import Counter
 from dataclasses import dataclass
 
+from codec_cliff.metrics.headings import METRICS
 from codec_cliff.paper.values import is_paper_backend, paper
 from codec_cliff.report.layout import interval, number
-from codec_cliff.report.notes import METRICS
 from codec_cliff.statistics.results import Results, Row
 
 MARKS = {"reproduced": "✓", "not reproduced": "✗", "not settled": "?", "not tested": "–"}  # never by colour alone

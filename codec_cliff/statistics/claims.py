@@ -17,7 +17,8 @@ from codec_cliff.files import write_csv
 from codec_cliff.paper.values import paper_codebook, paper_phonemes, paper_quality
 from codec_cliff.statistics.bootstrap import Resampling, paired_difference
 from codec_cliff.statistics.summary import FIGURES, read_metric, scored
-from codec_cliff.study.config import Study, load_study
+from codec_cliff.study.config import Study
+from codec_cliff.study.load import load_study
 
 CLAIMS = Path(__file__).parents[1] / "paper" / "claims.yaml"
 REPRODUCED, NOT_REPRODUCED, NOT_SETTLED, NOT_TESTED = "reproduced", "not reproduced", "not settled", "not tested"

@@ -19,7 +19,8 @@ from codec_cliff.paper.values import (
     paper_reference,
 )
 from codec_cliff.statistics.results import Results, Row
-from codec_cliff.study.config import Study, load_study
+from codec_cliff.study.config import Study
+from codec_cliff.study.load import load_study
 
 COLUMNS = ("table", "codec", "metric", "ours", "low", "high", "paper", "difference", "verdict", "reason")
 ROUNDING = {"wer": 0.005, "utilization": 0.0005, "entropy_efficiency": 0.0005, "phonemes": 0.05}  # half a last digit

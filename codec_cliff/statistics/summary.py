@@ -15,7 +15,8 @@ from codec_cliff.errors import MetricError
 from codec_cliff.files import atomic_path
 from codec_cliff.paper.values import paper_phonemes
 from codec_cliff.statistics.bootstrap import Resampling, bootstrap_ratio, paired_difference, verdict
-from codec_cliff.study.config import Study, load_study
+from codec_cliff.study.config import Study
+from codec_cliff.study.load import load_study
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,10 @@
 """What a schema cannot say: rates, strides, protocols, tables and codecs that must fit together."""
 
 import re
-from typing import TYPE_CHECKING
 
 from codec_cliff.errors import ConfigError
+from codec_cliff.study.config import Study
 from codec_cliff.study.schema import suggestion
-
-if TYPE_CHECKING:
-    from codec_cliff.study.config import Study
 
 REFERENCE_CODECS = (
     "dac_16k",
@@ -38,7 +35,7 @@ def is_reference_codec(codec: str) -> bool:
     return codec in REFERENCE_CODECS or (name == "opus" and kbps.isdigit() and int(kbps) in OPUS_KBPS)
 
 
-def check_frame_rates(study: "Study") -> None:
+def check_frame_rates(study: Study) -> None:
     """Strides make the rate, rates divide the sample rate, and only the strides differ (section 3.3)."""
     for number, rate in enumerate(study.frame_rates):
         key = f"frame_rates[{number}]"
@@ -66,7 +63,7 @@ def check_frame_rates(study: "Study") -> None:
         )
 
 
-def check_protocols(study: "Study") -> None:
+def check_protocols(study: Study) -> None:
     """One of each pair is given, and the protocols of Tables 2 and 4 are there."""
     for name, protocol in study.protocols.items():
         for one, other in (("clip_seconds", "clip_tokens"), ("batch_clips", "batch_seconds")):
@@ -82,7 +79,7 @@ def check_protocols(study: "Study") -> None:
             )
 
 
-def check_tables(study: "Study") -> None:
+def check_tables(study: Study) -> None:
     """Every rate has strides, every repaired model is trained, every published codec has an adapter."""
     known = {rate.frame_rate for rate in study.frame_rates}
     listed = {f"tables.{name}": study.tables[name] for name in ("fixed_duration", "fixed_tokens", "repaired")}
@@ -104,7 +101,7 @@ def check_tables(study: "Study") -> None:
             )
 
 
-def check_corpus(study: "Study") -> None:
+def check_corpus(study: Study) -> None:
     """A folder is named where one is needed, and no split is both trained and tested on."""
     corpus = study.corpus
     if corpus.kind != "synthetic" and not corpus.root:
@@ -116,7 +113,7 @@ def check_corpus(study: "Study") -> None:
         )
 
 
-def check_probes(study: "Study") -> None:
+def check_probes(study: Study) -> None:
     """The arms' rates and protocols are known, and no protocol has the name that a clip length gets."""
     for number, arms in enumerate(study.probes.arms):
         key = f"probes.arms[{number}]"
@@ -134,7 +131,7 @@ def check_probes(study: "Study") -> None:
         raise ConfigError(f"protocols.{taken[0]}: this name is kept for the probes' clip lengths; choose another one")
 
 
-def check_gpus(study: "Study") -> None:
+def check_gpus(study: Study) -> None:
     """Codecs that are given several GPUs exist, and their batches divide evenly."""
     for codec, gpus in study.gpus.items():
         if codec not in study.runs:

@@ -1,4 +1,4 @@
-"""A study's configuration, checked at the door and frozen; every derived number of the paper is computed here and nowhere else."""
+"""A study's configuration, frozen; every derived number of the paper is computed here and nowhere else."""
 
 import hashlib
 import json
@@ -9,15 +9,6 @@ from functools import cached_property
 from typing import Any
 
 from codec_cliff.errors import ConfigError
-from codec_cliff.study.checks import (
-    check_corpus,
-    check_frame_rates,
-    check_gpus,
-    check_probes,
-    check_protocols,
-    check_tables,
-)
-from codec_cliff.study.schema import validated
 
 ORIGINAL = "original"  # the unprocessed recordings, measured like any codec: the floor of WER, the ceiling of UTMOS
 
@@ -181,7 +172,7 @@ class Run:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Run":
         parts = {"model": Model, "discriminator": Discriminator, "losses": Losses, "training": Training}
-        return _build(cls, {**values, **{name: _build(part, values[name]) for name, part in parts.items()}})
+        return build(cls, {**values, **{name: build(part, values[name]) for name, part in parts.items()}})
 
 
 # What may differ between two trainings that make the same weights: where they run and how they are watched.
@@ -210,7 +201,7 @@ def bitrate(frame_rate: float, n_codebooks: int, codebook_size: int) -> float:
 
 @dataclass(frozen=True)
 class Study:
-    """A whole study; build it with `load_study`."""
+    """A whole study; made by `study.load.load_study`."""
 
     study: str
     seed: int
@@ -333,50 +324,15 @@ class Study:
         return [ORIGINAL, *self.reference_codecs, *self.trained, *self.repaired]
 
 
-def load_study(values: Mapping[str, Any]) -> Study:
-    """Check a merged configuration and freeze it.
-
-    Raises ConfigError naming the key and the remedy, before any job starts: unknown keys, wrong types, strides whose product
-    does not make the frame rate, a rate that does not divide the sample rate, unknown protocols, metrics, backends and codecs.
-    """
-    values = validated(values)
-    study = _build(
-        Study,
-        {
-            **values,
-            "corpus": _build(Corpus, values["corpus"]),
-            "frame_rates": tuple(_build(FrameRate, rate) for rate in values["frame_rates"]),
-            "protocols": {name: _build(Protocol, protocol) for name, protocol in values["protocols"].items()},
-            "probes": _probes(values["probes"]),
-            "model": _build(Model, values["model"]),
-            "discriminator": _build(Discriminator, values["discriminator"]),
-            "losses": _build(Losses, values["losses"]),
-            "training": _build(Training, values["training"]),
-        },
-    )
-    check_frame_rates(study)
-    check_protocols(study)
-    check_tables(study)
-    check_corpus(study)
-    check_probes(study)
-    check_gpus(study)
-    return study
-
-
-def _probes(values: Mapping[str, Any]) -> Probes:
-    arms = (Arms(**{name: _frozen(value) for name, value in arms.items()}) for arms in values["arms"])
-    return Probes(values["batch_seconds"], _frozen(values["metrics"]), tuple(arms))
-
-
 def _clip_length(tokens: int, audio: float) -> str:
     return f"{tokens}-tokens" + ("" if audio == 1 else f"-{audio:g}x-audio")
 
 
-def _build(cls: type, values: Mapping[str, Any]) -> Any:
+def build(cls: type, values: Mapping[str, Any]) -> Any:
     """A dataclass from values; a key that is not there takes the field's default, where it has one."""
     known = [field for field in fields(cls) if field.name in values or field.default is MISSING]
-    return cls(**{field.name: _frozen(values[field.name]) for field in known})
+    return cls(**{field.name: frozen(values[field.name]) for field in known})
 
 
-def _frozen(value: Any) -> Any:
-    return tuple(_frozen(item) for item in value) if isinstance(value, list | tuple) else value
+def frozen(value: Any) -> Any:
+    return tuple(frozen(item) for item in value) if isinstance(value, list | tuple) else value

@@ -42,9 +42,9 @@ from codec_cliff.training.log import (
     write_bad_step,
     write_row,
 )
-from codec_cliff.training.memory import MicroBatch, choose_micro_batch, store_fits
+from codec_cliff.training.memory import choose_micro_batch, store_fits
 from codec_cliff.training.parallel import Team, team
-from codec_cliff.training.step import build_networks, optimise
+from codec_cliff.training.step import MicroBatch, build_networks, optimise
 
 COLLAPSED = 0.1  # below this share of the codes that could be in use, a run is warned of as collapsed
 MIN_FRAMES_TO_JUDGE = 100

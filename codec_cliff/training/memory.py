@@ -2,52 +2,20 @@
 
 import logging
 import math
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 import torch
 from torch import nn
 
 from codec_cliff.corpus.store import AudioStore
-from codec_cliff.errors import TrainingError
 from codec_cliff.models.dac import build_discriminator, build_generator
 from codec_cliff.study.config import Run
 from codec_cliff.training.losses import MultiScaleMelLoss
+from codec_cliff.training.step import Networks, discriminate, losses_of
 
 log = logging.getLogger("training")
-Result = TypeVar("Result")
 USABLE = 0.85  # of what is free: the rest is workspace, fragments and the estimate's error
-
-
-class MicroBatch:
-    """How many clips go through the networks at once; halved once where the device runs out of memory."""
-
-    def __init__(self, clips: int, codec: str = ""):
-        self.clips, self.codec, self.halved = clips, codec, False
-
-    def attempt(self, phase: Callable[[int], Result]) -> Result:
-        """Run one phase of a step, which must start from zeroed gradients; a second time with half the clips if memory runs out."""
-        try:
-            return phase(self.clips)
-        except (torch.OutOfMemoryError, RuntimeError) as error:
-            if not out_of_memory(error):
-                raise
-            if self.halved or self.clips == 1:
-                raise TrainingError(
-                    f"{self.codec}: out of memory with {self.clips} clips at once; set training.micro_batch_clips below that"
-                ) from None
-        self.clips, self.halved = math.ceil(self.clips / 2), True
-        log.warning("%s: out of memory; going on with %d clips at once, gradients accumulated", self.codec, self.clips)
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        return phase(self.clips)
-
-
-def out_of_memory(error: Exception) -> bool:
-    """Of a GPU, or of the CPU's allocator, which has no class of its own."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def needed_bytes(run: Run) -> tuple[int, int]:
@@ -55,8 +23,6 @@ def needed_bytes(run: Run) -> tuple[int, int]:
 
     The second is what autograd keeps for one clip, counted on tensors without data, of the worse of a step's two phases.
     """
-    from codec_cliff.training.step import Networks, discriminate, losses_of  # (imports this module)
-
     run = replace(
         run, training=replace(run.training, precision="float32")
     )  # an upper bound; there is no autocast without data

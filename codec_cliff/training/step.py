@@ -5,22 +5,26 @@ what it computes without need is left out: gradients of the discriminators' weig
 real clips' feature maps, and two logged losses of no weight.
 """
 
+import logging
+import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from codec_cliff.errors import TrainingError
 from codec_cliff.models.dac import build_discriminator, build_generator
 from codec_cliff.models.periods import frozen
 from codec_cliff.study.config import Run
 from codec_cliff.training.losses import MultiScaleMelLoss, discriminator_loss, generator_losses
-from codec_cliff.training.memory import MicroBatch
 
+log = logging.getLogger("training")
 Losses = dict[str, torch.Tensor]
+Result = TypeVar("Result")
 
 
 @dataclass
@@ -40,6 +44,37 @@ class Outcome:
     losses: Losses
     norms: Losses
     codes: torch.Tensor
+
+
+class MicroBatch:
+    """How many clips go through the networks at once; halved once where the device runs out of memory."""
+
+    def __init__(self, clips: int, codec: str = ""):
+        self.clips, self.codec, self.halved = clips, codec, False
+
+    def attempt(self, phase: Callable[..., Result], *arguments: Any) -> Result:
+        """One phase of a step, `phase(*arguments, clips)`, which must start from zeroed gradients; a second time with half the
+        clips if memory runs out.
+        """
+        try:
+            return phase(*arguments, self.clips)
+        except (torch.OutOfMemoryError, RuntimeError) as error:
+            if not out_of_memory(error):
+                raise
+            if self.halved or self.clips == 1:
+                raise TrainingError(
+                    f"{self.codec}: out of memory with {self.clips} clips at once; set training.micro_batch_clips below that"
+                ) from None
+        self.clips, self.halved = math.ceil(self.clips / 2), True
+        log.warning("%s: out of memory; going on with %d clips at once, gradients accumulated", self.codec, self.clips)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        return phase(*arguments, self.clips)
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Of a GPU, or of the CPU's allocator, which has no class of its own."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def build_networks(run: Run, device: str, wrap: Callable[[nn.Module], nn.Module] = lambda module: module) -> Networks:
@@ -83,11 +118,9 @@ def optimise(networks: Networks, run: Run, audio: torch.Tensor, levels: torch.Te
     """
     parts, norms, discriminator_losses, output = networks.parts, {}, {}, None
     if networks.discriminator is not None:
-        discriminator_losses, output = micro.attempt(
-            lambda clips: discriminator_gradients(networks, run, audio, levels, clips)
-        )
+        discriminator_losses, output = micro.attempt(discriminator_gradients, networks, run, audio, levels)
         norms["discriminator"] = update(parts, "discriminator", run.training.discriminator_gradient_clip)
-    losses, codes = micro.attempt(lambda clips: generator_gradients(networks, run, audio, levels, clips, output))
+    losses, codes = micro.attempt(generator_gradients, networks, run, audio, levels, output)
     norms["generator"] = update(parts, "generator", run.training.generator_gradient_clip)
     return Outcome({**losses, **discriminator_losses}, norms, codes)
 
@@ -115,8 +148,8 @@ def generator_gradients(
     run: Run,
     audio: torch.Tensor,
     levels: torch.Tensor,
-    clips: int,
     kept: dict[str, torch.Tensor] | None,
+    clips: int,
 ) -> tuple[Losses, torch.Tensor]:
     """Accumulate the generator's gradients; returns its losses and the codes. `kept` saves a pass where the batch is one part."""
     totals: Losses = {}

@@ -12,8 +12,9 @@ import yaml
 
 from codec_cliff.downloads import command as downloads
 from codec_cliff.downloads import hub
-from codec_cliff.downloads.hub import download, hub_folder, write_lock
+from codec_cliff.downloads.hub import download, hub_folder
 from codec_cliff.downloads.pins import DOWNLOADS, HubFiles, Release, Source
+from codec_cliff.downloads.records import write_lock
 from codec_cliff.errors import DownloadError
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,7 +9,7 @@ from dac.nn.layers import Snake1d
 
 from codec_cliff.models.dac import TrainedCodec, build_generator
 from codec_cliff.models.layers import NarrowConv1d, PointwiseConv1d, Snake
-from codec_cliff.study.config import load_study
+from codec_cliff.study.load import load_study
 from tests.conftest import tiny_config
 
 STUDY = load_study(tiny_config())

@@ -9,7 +9,8 @@ from codec_cliff.paper.values import (
     paper_quality,
     paper_reference,
 )
-from codec_cliff.study.config import bitrate, load_study
+from codec_cliff.study.config import bitrate
+from codec_cliff.study.load import load_study
 from tests.report.fixtures import ROOT
 
 

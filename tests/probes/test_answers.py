@@ -15,7 +15,7 @@ from codec_cliff.report.probe_figures import FIGURES
 from codec_cliff.report.probes import LAYOUTS, probe_table
 from codec_cliff.statistics.bootstrap import Resampling
 from codec_cliff.statistics.summary import summary
-from codec_cliff.study.config import load_study
+from codec_cliff.study.load import load_study
 from tests.conftest import tiny_config
 
 BY = Resampling(200, 0.95, 0)

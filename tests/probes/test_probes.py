@@ -38,7 +38,7 @@ from codec_cliff.probes.edits import (
 from codec_cliff.probes.positions import distances, frame_errors, position_rows
 from codec_cliff.probes.repair import write_repaired
 from codec_cliff.probes.variants import WHOLE, measure, variants
-from codec_cliff.study.config import load_study
+from codec_cliff.study.load import load_study
 from codec_cliff.training.loop import train
 from tests.conftest import tiny_config
 

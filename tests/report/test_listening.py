@@ -11,7 +11,7 @@ from codec_cliff.corpus.manifest import Utterance, write_manifest
 from codec_cliff.errors import CorpusError
 from codec_cliff.report.clips import codec_name, group, marked, outline
 from codec_cliff.report.listening import envelope, opus, pick, write
-from codec_cliff.study.config import load_study
+from codec_cliff.study.load import load_study
 from tests.report.fixtures import demo_config
 
 

@@ -10,7 +10,7 @@ from codec_cliff.paper.scale import choices, differences, scale_differences, sta
 from codec_cliff.report.layout import Cell, Line, Table, write_table
 from codec_cliff.report.page import render
 from codec_cliff.statistics.results import Results
-from codec_cliff.study.config import load_study
+from codec_cliff.study.load import load_study
 from tests.report.fixtures import CONTROL, built, demo_config, paper_config
 
 VOID = {"meta", "br", "hr", "img", "link", "input", "path", "use", "rect", "line"}

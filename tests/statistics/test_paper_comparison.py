@@ -6,7 +6,7 @@ import pytest
 
 from codec_cliff.statistics.paper_comparison import Cell, cells, verdict_of
 from codec_cliff.statistics.results import Results
-from codec_cliff.study.config import load_study
+from codec_cliff.study.load import load_study
 
 
 def row(value: float, backend: str = "pystoi", half_width: float = 0.01) -> dict:

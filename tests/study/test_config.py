@@ -3,7 +3,8 @@
 import pytest
 
 from codec_cliff.errors import ConfigError
-from codec_cliff.study.config import Run, load_study
+from codec_cliff.study.config import Run
+from codec_cliff.study.load import load_study
 
 PAPER_BITRATES = {50: 6000, 12.5: 1500, 3.125: 375, 1.6: 192}  # sections 4.1, 4.2, 4.6
 

@@ -5,7 +5,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from codec_cliff.models.dac import build_discriminator, build_generator
-from codec_cliff.study.config import load_study
+from codec_cliff.study.load import load_study
 from codec_cliff.training.cost import (
     cost_records,
     discriminator_flops,

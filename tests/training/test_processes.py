@@ -15,7 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from codec_cliff.study.config import load_study
+from codec_cliff.study.load import load_study
 from tests.conftest import ROOT, tiny_config
 
 KILLS = 20

@@ -9,10 +9,10 @@ import torch
 from benchmarks.official import OfficialStep
 from codec_cliff.errors import TrainingError
 from codec_cliff.models.quantizer import draw_levels
-from codec_cliff.study.config import Run, load_study
+from codec_cliff.study.config import Run
+from codec_cliff.study.load import load_study
 from codec_cliff.training import step as step_module
-from codec_cliff.training.memory import MicroBatch
-from codec_cliff.training.step import Networks, build_networks, optimise
+from codec_cliff.training.step import MicroBatch, Networks, build_networks, optimise
 from tests.conftest import tiny_config
 
 
@@ -120,7 +120,7 @@ def test_out_of_memory_halves_the_micro_batch_once(run, audio, networks, monkeyp
     real, attempts = getattr(step_module, phase), []
 
     def short_of_memory(*arguments):
-        attempts.append(arguments[4])
+        attempts.append(arguments[-1])
         result = real(*arguments)
         if len(attempts) == 1:
             raise torch.OutOfMemoryError("CUDA out of memory")

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from codec_cliff.study.config import load_study
+from codec_cliff.study.load import load_study
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = "results/micro"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from codec_cliff.study.config import load_study
+from codec_cliff.study.load import load_study
 from codec_cliff.training.cost import projected_seconds
-from codec_cliff.downloads.command import pin_of
+from codec_cliff.downloads.listing import pin_of
 from codec_cliff.errors import ConfigError
 from codec_cliff.metrics.scorer import WITH_REFERENCE
 from codec_cliff.downloads.pins import DOWNLOADS

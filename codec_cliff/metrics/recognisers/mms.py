@@ -8,6 +8,7 @@ import torch
 from transformers import AutoProcessor, Wav2Vec2ForCTC
 
 from codec_cliff.device import choose_device
+from codec_cliff.downloads.hub import hub_folder
 from codec_cliff.downloads.pins import METRICS, HubFiles
 from codec_cliff.errors import MetricError
 
@@ -31,8 +32,6 @@ class Mms:
         self.device = torch.device(choose_device(device))
         self.batch_utterances = 64 if self.device.type == "cuda" else 1
         if folder is None:
-            from codec_cliff.downloads.hub import hub_folder
-
             folder = hub_folder(FILES, Path(cache or "cache"))
         self.revision = f"{FILES.repository}@{folder.name}"
         try:

@@ -16,6 +16,7 @@ import yaml
 
 from codec_cliff.corpus.manifest import Utterance
 from codec_cliff.device import choose_device
+from codec_cliff.downloads.hub import hub_folder
 from codec_cliff.downloads.pins import METRICS
 from codec_cliff.errors import MetricError
 from codec_cliff.metrics.scorer import Reference, Value
@@ -47,8 +48,6 @@ class EspnetWavlm:
 
     @staticmethod
     def _cached(cache: Path) -> tuple[Path, Path, Path]:
-        from codec_cliff.downloads.hub import hub_folder
-
         folder = hub_folder(FILES, cache)
         return folder / FILES.names[0], folder / FILES.names[1], hub_folder(UPSTREAM, cache) / UPSTREAM.names[0]
 

@@ -1,0 +1,88 @@
+"""The rooms of the package, in order: a room imports those above it and no other, and no two files import each other."""
+
+import ast
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "codec_cliff"
+# Rooms in one row know nothing of each other.
+ROOMS = (
+    ("errors",),
+    ("files", "device"),
+    ("study",),
+    ("provenance", "downloads"),
+    ("corpus",),
+    ("models",),
+    ("training",),
+    ("reconstruction",),
+    ("codes", "alignment", "metrics"),
+    ("paper",),
+    ("statistics",),
+    ("probes",),
+    ("report",),
+    ("evaluate",),
+    ("status", "branch"),
+    ("cli",),
+)
+ROW = {room: row for row, rooms in enumerate(ROOMS) for room in rooms}
+MODULES = {
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+
+
+def room_of(module: str) -> str:
+    return module.split(".")[1]
+
+
+def imports(module: str) -> set[str]:
+    """The modules of the package that one imports, wherever in the file, by name or through importlib."""
+    found = set()
+    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            assert not node.level, f"{module}: relative import; name the room"
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.add(node.value)
+    return {name for name in found & set(MODULES) if "." in name} - {module}
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if "." in module])
+def test_a_room_imports_only_those_above_it(module):
+    wrong = {
+        name
+        for name in imports(module)
+        if room_of(name) != room_of(module) and ROW[room_of(name)] >= ROW[room_of(module)]
+    }
+    assert not wrong
+
+
+def test_no_files_import_each_other_in_a_circle():
+    list(TopologicalSorter({module: imports(module) for module in MODULES}).static_order())  # raises CycleError
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_of_the_package_stand_at_the_top(module):
+    """A function that imports hides a circle; what is heavy or may be missing is named in a table and loaded by importlib."""
+    tree = ast.parse(MODULES[module].read_text())
+    inside = [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("codec_cliff") and node not in tree.body
+    ]
+    assert not inside
+
+
+def test_the_root_holds_only_what_every_room_uses():
+    assert len([path for path in PACKAGE.glob("*.py") if path.stem != "__init__"]) <= 10
+
+
+def test_only_the_report_knows_templates():
+    knowing = {
+        module for module, path in MODULES.items() if "jinja" in path.read_text() and room_of(module) != "report"
+    }
+    assert not knowing
