@@ -5,7 +5,13 @@ from importlib import import_module
 from codec_cliff.errors import MetricError
 from codec_cliff.metrics.scorer import Scorer
 
-METRICS = ("stoi", "wer", "mcd", "spk_sim", "naturalness")
+METRICS = (
+    "stoi",
+    "wer",
+    "mcd",
+    "spk_sim",
+    "naturalness",
+)
 
 
 def construct(metric: str, backend: str) -> type[Scorer]:

@@ -36,7 +36,17 @@ METRICS = {
     "utmos": Shown("UTMOS", 2, "higher"),
     "dnsmos_p808": Shown("DNSMOS P.808", 2, "higher"),
 }
-TABLE_METRICS = ("stoi", "wer", "wer_plain", "wer_whisper", "wer_flat", "mcd", "spk_sim", "utmos", "dnsmos_p808")
+TABLE_METRICS = (
+    "stoi",
+    "wer",
+    "wer_plain",
+    "wer_whisper",
+    "wer_flat",
+    "mcd",
+    "spk_sim",
+    "utmos",
+    "dnsmos_p808",
+)
 LAG_METRICS = (
     "lag_ms",
     "level_difference_db",

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from codec_cliff.downloads import command as downloads
-from codec_cliff.downloads import hub
+from codec_cliff.downloads import hub, records
 from codec_cliff.downloads.hub import download, hub_folder
 from codec_cliff.downloads.pins import DOWNLOADS, HubFiles, Release, Source
 from codec_cliff.downloads.records import write_lock
@@ -76,7 +76,7 @@ def server(monkeypatch):
         hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", server.url + "/{repo_id}/resolve/{revision}/{filename}"
     )
     monkeypatch.setattr(hub.constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(hub, "LOCK", Path("no-such-lock.json"))
+    monkeypatch.setattr(records, "LOCK", Path("no-such-lock.json"))
     yield server
     server.shutdown()
     server.server_close()
@@ -176,7 +176,7 @@ def test_a_relative_cache_as_the_configuration_has_it(server, tmp_path, monkeypa
 def test_a_lock_file_carries_pins_to_another_machine(server, tmp_path, monkeypatch):
     hub_folder(FILES, tmp_path / "one")
     assert write_lock(tmp_path / "one", tmp_path / "pins.lock.json") == 1
-    monkeypatch.setattr(hub, "LOCK", tmp_path / "pins.lock.json")
+    monkeypatch.setattr(records, "LOCK", tmp_path / "pins.lock.json")
     server.commit = "b" * 40  # main has moved on; the server gives the old commit where it is asked for
     with pytest.raises(DownloadError, match=r"gave commit bbbb.* where aaaa"):  # this stand-in knows its newest alone
         hub_folder(FILES, tmp_path / "two")
