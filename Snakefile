@@ -36,7 +36,6 @@ localrules:
     download,
     downloads,
     fetch,
-    fetch_aligner,
     figure,
     figure1,
     listening,

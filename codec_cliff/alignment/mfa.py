@@ -1,7 +1,10 @@
-"""The Montreal Forced Aligner (McAuliffe et al. 2017) in its own conda environment: staged, called, counted."""
+"""The Montreal Forced Aligner (McAuliffe et al. 2017) in its own conda environment: staged, called, counted.
 
-import argparse
+Its models are fetched beforehand at their pins (`codec_cliff/downloads/pins.py`), not by MFA, which would take the newest unverified.
+"""
+
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -13,13 +16,12 @@ from codec_cliff.alignment.index import Aligned
 from codec_cliff.alignment.textgrid import SILENCE, UNKNOWN, read_intervals
 from codec_cliff.corpus.manifest import Utterance
 from codec_cliff.corpus.transcripts import normalise
-from codec_cliff.errors import exit_cleanly
-from codec_cliff.files import atomic_path
 
 # ours: the paper names no aligner. ARPAbet phones, so that a "phoneme" is what the 12.2 a second of section 4.3
 # suggest.
 MODEL = "english_us_arpa"
-MODELS = (MODEL, "english_mfa")  # ARPAbet with stress, or IPA: other inventories, so other phoneme counts
+VERSION = (3, 4, 3)  # 3.4.0 to 3.4.2 forget to adapt to the speakers before the second pass
+DROPPED = "MFA wrote no TextGrid"  # the reason in the index
 LOG_LINES = 5
 
 
@@ -27,13 +29,6 @@ def command(corpus: Path, output_dir: Path, temporary: Path, jobs: int, model: s
     """`mfa align` of MFA 3.4. SQLite instead of Postgres, nothing kept of earlier runs; speakers are adapted to."""
     options = ["--clean", "--final_clean", "--overwrite", "-j", str(jobs), "-t", str(temporary), "--no_use_postgres"]
     return ["mfa", "align", str(corpus), model, model, str(output_dir), *options, "--output_format", "long_textgrid"]
-
-
-def download_commands(root: Path, model: str = MODEL) -> list[list[str]]:
-    """The downloads that MFA_ROOT_DIR `root` still needs; MFA asks api.github.com: they want a node with internet."""
-    wanted = {"acoustic": ".zip", "dictionary": ".dict"}
-    paths = {kind: root / "pretrained_models" / kind / f"{model}{suffix}" for kind, suffix in wanted.items()}
-    return [["mfa", "model", "download", kind, model] for kind, path in paths.items() if not path.exists()]
 
 
 def stage(utterances: Sequence[Utterance], folder: Path) -> None:
@@ -54,23 +49,21 @@ def align_manifest(
     temporary_root: str | None = None,
     model: str = MODEL,
 ) -> list[Aligned]:
-    """Align with MFA into `output_dir`/<speaker>/<utterance>.TextGrid; AlignmentError where a TextGrid is missing.
-    `root` becomes MFA_ROOT_DIR (models, configuration); everything else lives in a temporary folder below
-       `temporary_root`, new for every job, because MFA names its working folder after the corpus folder alone.
+    """Align with MFA into `output_dir`/<speaker>/<utterance>.TextGrid; what it drops is a row without a TextGrid.
+
+    `root` becomes MFA_ROOT_DIR and holds the models; everything else lives in a temporary folder below
+    `temporary_root`, new for every job, because MFA names its working folder after the corpus folder alone.
     """
-    check_installed()
     root, output_dir = Path(root).resolve(), Path(output_dir)
-    root.mkdir(parents=True, exist_ok=True)
+    check_installed()
+    check_version(root)
+    check_models(root, model)
     for path in paths(utterances, output_dir):
         path.unlink(missing_ok=True)  # an earlier run's TextGrid would hide that this run dropped the utterance
     with tempfile.TemporaryDirectory(prefix="mfa.", dir=temporary_root) as folder:
         corpus = Path(folder) / "corpus"
         stage(utterances, corpus)
-        for line in [
-            *download_commands(root, model),
-            command(corpus, output_dir.resolve(), Path(folder) / "work", jobs, model),
-        ]:
-            run(line, root)
+        run(command(corpus, output_dir.resolve(), Path(folder) / "work", jobs, model), root)
     return collected(utterances, output_dir)
 
 
@@ -84,27 +77,47 @@ def check_installed() -> None:
         )
 
 
-def run(line: list[str], root: Path) -> None:
-    """One `mfa` call under MFA_ROOT_DIR `root`, its output printed; AlignmentError with its last lines on failure."""
+def check_version(root: Path) -> None:
+    """AlignmentError where the `mfa` on the PATH is older than VERSION."""
+    found = run(["mfa", "version"], root)
+    numbers = re.findall(r"(\d+)\.(\d+)\.(\d+)", found)  # it may warn first
+    if not numbers or tuple(map(int, numbers[-1])) < VERSION:
+        raise AlignmentError(
+            f"mfa {found.strip()}: versions before 3.4.3 forget to adapt to the speakers; run Snakemake with --sdm conda, which "
+            "builds the environment envs/mfa.yaml"
+        )
+
+
+def check_models(root: Path, model: str) -> None:
+    """AlignmentError where MFA_ROOT_DIR `root` lacks a file of the model."""
+    names = (f"acoustic/{model}.zip", f"dictionary/{model}.dict")
+    if missing := [name for name in names if not (root / "pretrained_models" / name).exists()]:
+        raise AlignmentError(
+            f"{root}: lacks MFA's {' and '.join(missing)}; `codec-cliff downloads fetch mfa_{model}` fetches them at their pins, on "
+            "a machine with network"
+        )
+
+
+def run(line: list[str], root: Path) -> str:
+    """What one `mfa` call under MFA_ROOT_DIR `root` says, printed too; AlignmentError with its last lines on failure."""
     environment = os.environ | {"MFA_ROOT_DIR": str(root)}
     finished = subprocess.run(line, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     print(finished.stdout, flush=True)
     if finished.returncode:
         last = " | ".join(finished.stdout.strip().splitlines()[-LOG_LINES:])
         raise AlignmentError(f"{' '.join(line[:4])} ... failed with status {finished.returncode}: {last}")
+    return finished.stdout
 
 
 def collected(utterances: Sequence[Utterance], output_dir: Path) -> list[Aligned]:
-    """The rows of the index; MFA drops what it cannot align without an error, so all files are counted."""
+    """The rows of the index; MFA drops what it cannot align without an error, so all files are looked for."""
     found = paths(utterances, output_dir)
-    missing = [path.stem for path in found if not path.exists()]
-    if missing:
-        raise AlignmentError(
-            f"{output_dir}: MFA wrote {len(found) - len(missing)} TextGrids for {len(found)} utterances, without "
-            f"{', '.join(missing[:10])}; run `mfa validate` on them or leave them out of the corpus"
-        )
+    if missing := [path.stem for path in found if not path.exists()]:
+        print(f"MFA wrote no TextGrid for {len(missing)} of {len(found)} utterances: {', '.join(missing)}", flush=True)
     return [
         Aligned(utterance.utterance_id, utterance.speaker_id, str(path), count_phones(path), "")
+        if path.exists()
+        else Aligned(utterance.utterance_id, utterance.speaker_id, "", 0, DROPPED)
         for utterance, path in zip(utterances, found, strict=True)
     ]
 
@@ -116,22 +129,3 @@ def paths(utterances: Sequence[Utterance], output_dir: Path) -> list[Path]:
 
 def count_phones(path: Path) -> int:
     return sum(interval.label not in (SILENCE, UNKNOWN) for interval in read_intervals(path))
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m codec_cliff.alignment.mfa", description="Download MFA's models.")
-    parser.add_argument("--model", required=True, choices=MODELS)
-    parser.add_argument("--mfa-root", required=True, type=Path, help="MFA_ROOT_DIR")
-    parser.add_argument("--marker", required=True, type=Path, help="written last")
-    options = parser.parse_args(arguments)
-    check_installed()
-    root = options.mfa_root.resolve()
-    root.mkdir(parents=True, exist_ok=True)
-    for line in download_commands(root, options.model):
-        run(line, root)
-    with atomic_path(options.marker) as temporary:
-        temporary.write_text(f"{options.model} below {root}\n")
-
-
-if __name__ == "__main__":
-    exit_cleanly(main)

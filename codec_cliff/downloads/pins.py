@@ -115,7 +115,7 @@ CODECS: dict[str, tuple[Pinned, ...]] = {
             "Qwen/Qwen3-TTS-Tokenizer-12Hz",
             "7dd38ad4e9bad454aae9cd937d0cd577604fe229",
             ("config.json", "preprocessor_config.json", "model.safetensors"),
-            {},
+            {"model.safetensors": "836b7b357f5ea43e889936a3709af68dfe3751881acefe4ecf0dbd30ba571258"},
             "Apache-2.0",
         ),
     ),
@@ -149,10 +149,12 @@ CODECS: dict[str, tuple[Pinned, ...]] = {
     "encodec_6": (_ENCODEC,),
     "speechtokenizer": (
         HubFiles(
-            "fnlp/SpeechTokenizer",
+            "OpenMOSS-Team/SpeechTokenizer",  # fnlp/SpeechTokenizer before
             "4d54939beef00572fa7bfe41ee35a335c3732f51",
             ("speechtokenizer_hubert_avg/config.json", "speechtokenizer_hubert_avg/SpeechTokenizer.pt"),
-            {},
+            {
+                "speechtokenizer_hubert_avg/SpeechTokenizer.pt": "d04593b6c9a4b475f91ca481141a6ef5b23e6ac112f347dd2b2717f193c1c728"
+            },
             "Apache-2.0 code; see the card for the weights",
         ),
     ),
@@ -227,4 +229,36 @@ METRICS: dict[str, tuple[Pinned, ...]] = {
         ),
     ),
 }
-DOWNLOADS = CODECS | METRICS
+
+_MFA = "https://github.com/MontrealCorpusTools/mfa-models/releases/download"
+
+
+def _mfa(model: str, version: str, acoustic: str, dictionary: str) -> tuple[Release, ...]:
+    """An acoustic model and its dictionary, where MFA looks for them below MFA_ROOT_DIR, which is `<cache>/mfa`."""
+    kinds = (("acoustic", ".zip", acoustic), ("dictionary", ".dict", dictionary))
+    return tuple(
+        Release(
+            f"{_MFA}/{kind}-{model}-v{version}/{model}{suffix}",
+            f"mfa/pretrained_models/{kind}/{model}{suffix}",
+            sha256,
+            "CC-BY-4.0",
+        )
+        for kind, suffix, sha256 in kinds
+    )
+
+
+ALIGNERS: dict[str, tuple[Pinned, ...]] = {
+    "mfa_english_us_arpa": _mfa(
+        "english_us_arpa",
+        "3.0.0",
+        "d35ce271ded357d833d2f4b8d1041dc3748b9538567ba13f2c697f4e4126711b",
+        "e8c6c7b036ae2b7c78d2768b8dc6b1f9359175b842956d00b48c53c9c332e6b0",
+    ),
+    "mfa_english_mfa": _mfa(
+        "english_mfa",
+        "3.1.0",
+        "2c08bd4f82c3943dd57ac09aeac99dbce17a1e1bfe9fd932c8d95cd13d971068",
+        "975bf9c7791535c5aec57995e0bd2b77eb7ca364d1d974c2134e07bb0f16b079",
+    ),
+}
+DOWNLOADS = CODECS | METRICS | ALIGNERS

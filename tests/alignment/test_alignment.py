@@ -8,15 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import yaml
 from praatio import textgrid as praat
 
 from codec_cliff.alignment import AlignmentError, mfa
 from codec_cliff.alignment.__main__ import main
 from codec_cliff.alignment.index import Aligned, read_index, write_index
+from codec_cliff.alignment.phonemes import measure
 from codec_cliff.alignment.pocketsphinx import Pocketsphinx, UnalignableError
 from codec_cliff.alignment.textgrid import Interval, filled, read_intervals, write_textgrid
 from codec_cliff.corpus.manifest import Utterance, write_manifest
+from codec_cliff.downloads.pins import ALIGNERS
 
+ROOT = Path(__file__).resolve().parents[2]
 SPEECH = Path(__file__).resolve().parents[2].parent / "shared/data/LibriSpeech/test-clean"
 RATE = 16000
 
@@ -199,7 +203,8 @@ def test_an_index_without_any_textgrid_is_an_error(tmp_path):
 
 FAKE_MFA = f"""#!/bin/bash
 echo "$MFA_ROOT_DIR | $@" >> "$CALLS"
-test "$1" = align || exit 0
+test "$1" != version || {{ echo "a warning of 2.0.1"; echo "${{MFA_VERSION:-3.4.3}}"; exit 0; }}
+test "$1" = align || exit 9
 test -z "$FAIL" || {{ echo "something about Kaldi"; exit 1; }}
 cd "$2"
 for lab in */*.lab; do
@@ -221,6 +226,10 @@ def fake_mfa(tmp_path, monkeypatch) -> Path:
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", f"{script.parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("CALLS", str(tmp_path / "calls"))
+    for release in ALIGNERS["mfa_english_us_arpa"]:  # where `fetch` puts them, with the cache's mfa as MFA_ROOT_DIR
+        path = tmp_path / "root" / Path(release.path).relative_to("mfa")
+        path.parent.mkdir(parents=True)
+        path.touch()
     return tmp_path / "calls"
 
 
@@ -256,32 +265,49 @@ def test_mfa_aligns_every_utterance(fake_mfa, recordings, tmp_path):
     assert [row.utterance_id for row in rows] == ["s1-a", "s1-b", "s2-a"]
     assert {row.n_phones for row in rows} == {2}  # neither silence nor spn
     assert all(Path(row.path).exists() for row in rows)
+    mfa.align_manifest(recordings, tmp_path / "out", tmp_path / "root", 2)
     calls = fake_mfa.read_text().splitlines()
     assert all(call.startswith(f"{tmp_path}/root | ") for call in calls)
-    assert [call.split(" | ")[1] for call in calls[:2]] == [
-        "model download acoustic english_us_arpa",
-        "model download dictionary english_us_arpa",
-    ]
-    models = tmp_path / "root/pretrained_models"
-    for name in ("acoustic/english_us_arpa.zip", "dictionary/english_us_arpa.dict"):
-        (models / name).parent.mkdir(parents=True, exist_ok=True)
-        (models / name).touch()
-    mfa.align_manifest(recordings, tmp_path / "out", tmp_path / "root", 2)
-    again = fake_mfa.read_text().splitlines()[3:]
-    assert len(again) == 1  # the models are there, so nothing is downloaded
-    assert again[0].split()[3] != calls[2].split()[3]  # a corpus folder of its own for every job
+    assert [call.split()[2] for call in calls] == [
+        "version",
+        "align",
+        "version",
+        "align",
+    ]  # it is asked to download nothing
+    assert calls[1].split()[3] != calls[3].split()[3]  # a corpus folder of its own for every job
 
 
-def test_an_utterance_that_mfa_drops_is_named(fake_mfa, recordings, tmp_path, monkeypatch):
-    monkeypatch.setenv("SKIP", "s1/s1-b.lab")
-    with pytest.raises(AlignmentError, match="2 TextGrids for 3 utterances, without s1-b"):
+def test_an_utterance_that_mfa_drops_is_counted_and_named_and_the_others_go_on(
+    fake_mfa, recordings, tmp_path, monkeypatch, capsys
+):
+    mfa.align_manifest(recordings, tmp_path / "out", tmp_path / "root", 1)
+    monkeypatch.setenv("SKIP", "s1/s1-b.lab")  # its TextGrid of the earlier run does not hide it
+    rows = mfa.align_manifest(recordings, tmp_path / "out", tmp_path / "root", 1)
+    assert rows[1] == Aligned("s1-b", "s1", "", 0, "MFA wrote no TextGrid")
+    assert "no TextGrid for 1 of 3 utterances: s1-b" in capsys.readouterr().out
+    write_manifest(tmp_path / "test.tsv", recordings)
+    write_index(tmp_path / "index.tsv", rows)
+    measured = measure(tmp_path / "index.tsv", tmp_path / "test.tsv", [50])
+    assert [row["utterance_id"] for row in measured] == ["s1-a", "s2-a"]
+
+
+@pytest.mark.parametrize("version", ["3.4.2", "3.4.0", "None"])
+def test_an_mfa_that_does_not_adapt_to_speakers_is_refused(fake_mfa, recordings, tmp_path, monkeypatch, version):
+    monkeypatch.setenv("MFA_VERSION", version)
+    with pytest.raises(AlignmentError, match=r"forget to adapt to the speakers.*envs/mfa\.yaml"):
         mfa.align_manifest(recordings, tmp_path / "out", tmp_path / "root", 1)
 
 
-def test_a_textgrid_of_an_earlier_run_does_not_hide_a_dropped_utterance(fake_mfa, recordings, tmp_path, monkeypatch):
-    mfa.align_manifest(recordings, tmp_path / "out", tmp_path / "root", 1)
-    monkeypatch.setenv("SKIP", "s1/s1-b.lab")
-    with pytest.raises(AlignmentError, match="without s1-b"):
+def test_the_environment_brings_an_mfa_that_adapts():
+    *_, last = yaml.safe_load((ROOT / "envs/mfa.yaml").read_text())["dependencies"]
+    assert last == {"pip": [f"montreal-forced-aligner=={'.'.join(map(str, mfa.VERSION))}"]}
+
+
+def test_models_that_were_not_fetched_are_named(fake_mfa, recordings, tmp_path):
+    (tmp_path / "root/pretrained_models/dictionary/english_us_arpa.dict").unlink()
+    with pytest.raises(
+        AlignmentError, match=r"lacks MFA's dictionary/english_us_arpa\.dict; .*fetch mfa_english_us_arpa"
+    ):
         mfa.align_manifest(recordings, tmp_path / "out", tmp_path / "root", 1)
 
 

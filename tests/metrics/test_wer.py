@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -146,9 +147,9 @@ def tiny_mms(tmp_path_factory) -> Path:
     )  # fmt: skip
     model = Wav2Vec2ForCTC(config)
     model.save_pretrained(folder)
-    save_file(
-        {name: value.clone() for name, value in model._get_adapters().items()}, folder / "adapter.eng.safetensors"
-    )
+    for number, language in enumerate(("eng", "fra"), 1):  # neither is what the model's own file holds
+        adapter = {name: value.clone() + 0.1 * number for name, value in model._get_adapters().items()}
+        save_file(adapter, folder / f"adapter.{language}.safetensors")
     Wav2Vec2Processor(feature_extractor=extractor, tokenizer=tokenizer).save_pretrained(folder)
     (folder / "vocab.json").write_text(json.dumps(vocabulary))
     return folder
@@ -156,17 +157,36 @@ def tiny_mms(tmp_path_factory) -> Path:
 
 def test_mms_loads_its_english_adapter_and_decodes_greedily(tiny_mms):
     import torch
+    from safetensors.torch import load_file
 
     from codec_cliff.metrics.recognisers.mms import Mms
 
     mms = Mms(None, "cpu", tiny_mms)
+    english, loaded = load_file(tiny_mms / "adapter.eng.safetensors"), mms.model._get_adapters()
+    assert english.keys() == loaded.keys()
+    assert all(torch.equal(loaded[name], value) for name, value in english.items())
+    assert not torch.equal(loaded["lm_head.weight"], load_file(tiny_mms / "model.safetensors")["lm_head.weight"])
     audio = np.random.default_rng(0).normal(size=RATE).astype(np.float32)
     text = mms.transcribe([audio])[0][""]
     normalised = torch.from_numpy((audio - audio.mean()) / np.sqrt(audio.var() + 1e-7))
     with torch.no_grad():
         tokens = mms.model(normalised[None]).logits[0].argmax(-1).unique_consecutive().tolist()
-    letters = ["", "<s>", "</s>", "<unk>", " ", *"abcdefgh"]
+    letters = ["", "", "", "", " ", *"abcdefgh"]  # marks are no speech
     assert normalise(text) == normalise("".join(letters[token] for token in tokens))
+
+
+def test_mms_scores_no_mark_of_its_vocabulary_as_a_word(tiny_mms, monkeypatch):
+    """One of 50 frames a second: a, unknown, a, blank, a, |, unknown, |, b."""
+    import torch
+
+    from codec_cliff.metrics.recognisers.mms import Mms
+
+    mms = Mms(None, "cpu", tiny_mms)
+    tokens = torch.tensor([5, 3, 5, 0, 5, 4, 3, 4, 6])
+    logits = SimpleNamespace(logits=torch.nn.functional.one_hot(tokens, 13)[None].float())
+    monkeypatch.setattr(mms.model, "forward", lambda *_, **__: logits)
+    heard = mms.transcribe([np.ones(400 + 8 * 320, np.float32)])[0][""]
+    assert normalise(heard) == "aaa b"
 
 
 def test_mms_in_a_padded_batch_hears_what_it_hears_alone(tiny_mms):

@@ -47,7 +47,7 @@ def offline(monkeypatch, tmp_path):
     monkeypatch.setattr(hub.constants, "HF_HUB_OFFLINE", True)
     for codec in ("dac_16k", "dac_24k"):
         monkeypatch.setitem(CODECS, codec, tuple(replace(pinned, sha256=None) for pinned in CODECS[codec]))
-    for module in (bigcodec, mimi, snac, encodec):
+    for module in (bigcodec, mimi, snac, encodec, speechtokenizer):
         monkeypatch.setattr(module, "FILES", replace(module.FILES, sha256={}))
     variants = {name: (config, replace(files, sha256={})) for name, (config, files) in wavtokenizer.VARIANTS.items()}
     monkeypatch.setattr(wavtokenizer, "VARIANTS", variants)
@@ -314,8 +314,13 @@ class NemoModel:
     sample_rate, samples_per_frame, num_codebooks, codebook_size = 22050, 1764, 13, 2016
 
     @classmethod
-    def restore_from(cls, path, map_location):
+    def restore_from(cls, path, map_location, override_config_path=None, return_config=False):
         assert Path(path).read_bytes() == b"nemo"
+        if return_config:
+            return {"discriminator": "wavlm-base-plus of the hub", "use_scl_loss": True, "sample_rate": 22050}
+        assert override_config_path == {
+            "sample_rate": 22050, "discriminator": None, "use_slm_loss": False, "use_scl_loss": False
+        }  # fmt: skip
         return cls()
 
     def eval(self):
@@ -346,7 +351,8 @@ def test_nanocodec_through_nemos_calls(tmp_path, monkeypatch):
 
 def test_flexicodec_through_its_authors_calls(tmp_path, monkeypatch):
     def encode_flexicodec(audio, model, sample_rate, num_quantizers, merging_threshold):
-        assert (audio.shape, sample_rate) == ((1, 16000), 16000)
+        assert (audio.shape, sample_rate) == ((1, 17600), 16000)  # a tenth of a second of silence behind it
+        assert not audio[0, 16000:].any()
         lengths = torch.tensor([[1, 3, 2, 2, 4]])
         return {"semantic_codes": lengths, "acoustic_codes": lengths, "token_lengths": lengths, "sim_matrix": None}
 
@@ -397,7 +403,7 @@ def test_qwen_environment_pins_what_the_adapter_asks_for():
         ("dac_24k", r"releases/download/0\.0\.4/weights_24khz\.pth.*put the file at"),
         ("mimi_8", r"config\.json .*kyutai/mimi .*hf download"),
         ("encodec_6", r"config\.json .*facebook/encodec_24khz .*c1dbe2a.*hf download"),
-        ("speechtokenizer", r"config\.json .*fnlp/SpeechTokenizer .*4d54939.*hf download"),
+        ("speechtokenizer", r"config\.json .*OpenMOSS-Team/SpeechTokenizer .*4d54939.*hf download"),
         ("bigcodec", "Aria-K-Alethia/BigCodec at commit 09845ab.*put a checkout"),
         ("wavtokenizer_75", "jishengpeng/WavTokenizer at commit 5cf440d.*put a checkout"),
         ("wavtokenizer_40", "jishengpeng/WavTokenizer at commit 5cf440d.*put a checkout"),

@@ -2,7 +2,7 @@
 
 
 rule fetch:
-    """Weights and code of one published codec or metric, at their pins."""
+    """Weights and code of one published codec, metric or aligner, at their pins."""
     output:
         f"{STUDY.cache}/downloads/{{name}}.complete",
     log:
@@ -19,19 +19,3 @@ rule fetch:
         "{wildcards.name}: {params.pins}"
     shell:
         "python -m codec_cliff.downloads fetch {wildcards.name} --cache {params.cache:q} --marker {output} > {log} 2>&1"
-
-
-rule fetch_aligner:
-    """The Montreal Forced Aligner's acoustic model and dictionary."""
-    output:
-        f"{STUDY.cache}/downloads/mfa_{{model}}.complete",
-    log:
-        f"{LOGS}/fetch/mfa_{{model}}.log",
-    wildcard_constraints:
-        model="english_us_arpa|english_mfa",
-    conda:
-        "../../envs/mfa.yaml"
-    params:
-        root=f"{STUDY.cache}/mfa",
-    shell:
-        "python -m codec_cliff.alignment.mfa --model {wildcards.model} --mfa-root {params.root:q} --marker {output} > {log} 2>&1"

@@ -57,7 +57,16 @@ class Mms:
         inputs = self.processor(batch, sampling_rate=self.sample_rate, return_tensors="pt", **options).to(self.device)
         tokens = self.model(**inputs).logits.argmax(-1)
         lengths = self.model._get_feat_extract_output_lengths(torch.tensor([len(recording) for recording in batch]))
-        return [self.processor.decode(row[:length]) for row, length in zip(tokens.cpu(), lengths.tolist(), strict=True)]
+        texts = [
+            self.processor.decode(row[:length]) for row, length in zip(tokens.cpu(), lengths.tolist(), strict=True)
+        ]
+        return [self._spoken(text) for text in texts]
+
+    def _spoken(self, text: str) -> str:
+        """Without the marks of the vocabulary: `<unk>` is no word that was heard. Not before decoding, for it parts letters."""
+        for mark in self.processor.tokenizer.all_special_tokens:
+            text = text.replace(mark, "")
+        return text
 
 
 def alike(seconds: Sequence[float], limit: float) -> list[list[int]]:

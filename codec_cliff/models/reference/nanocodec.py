@@ -1,7 +1,8 @@
 """NanoCodec at 22.05 kHz (Casanova et al., 2025), through NVIDIA's NeMo in its own environment: 12.5 Hz, 1.78 kbit/s.
 
 Not in the paper. Of the three published models the one at 12.5 Hz that its card recommends for general use; the one of
-0.6 kbit/s is meant for fine-tuning on few speakers.
+0.6 kbit/s is meant for fine-tuning on few speakers. NeMo would also build what the model was trained against, and some of
+that it would download without a pin: the archive's configuration is read without it.
 """
 
 from importlib import import_module
@@ -18,6 +19,11 @@ from codec_cliff.models.codec import CodecFacts, fit_length
 from codec_cliff.models.reference.facts import check_facts
 
 FILES = CODECS["nanocodec"][0]
+WITHOUT = {
+    "discriminator": None,
+    "use_slm_loss": False,
+    "use_scl_loss": False,
+}  # adversaries, and losses with models of their own
 
 
 def load(codec_id: str, cache: Path, device: torch.device) -> "NanoCodec":
@@ -28,7 +34,7 @@ def load(codec_id: str, cache: Path, device: torch.device) -> "NanoCodec":
             "--software-deployment-method conda), or leave it out of tables.reference_codecs"
         )
     path = hub_folder(FILES, cache) / FILES.names[0]
-    model = import_module("nemo.collections.tts.models").AudioCodecModel.restore_from(str(path), map_location=device)
+    model = _restored(import_module("nemo.collections.tts.models").AudioCodecModel, str(path), device)
     facts = check_facts(
         codec_id,
         sample_rate=int(model.sample_rate),
@@ -37,6 +43,14 @@ def load(codec_id: str, cache: Path, device: torch.device) -> "NanoCodec":
         codebook_size=int(model.codebook_size),
     )
     return NanoCodec(facts, model.eval(), device)
+
+
+def _restored(model: Any, path: str, device: torch.device) -> Any:
+    """NeMo's model of an archive, as far as it codes."""
+    config = model.restore_from(path, map_location=device, return_config=True)
+    for name, value in WITHOUT.items():
+        config[name] = value
+    return model.restore_from(path, override_config_path=config, map_location=device)
 
 
 class NanoCodec:
