@@ -35,7 +35,18 @@ def build_generator(run: Run) -> DAC:
         quantizer_dropout=run.model.quantizer_dropout,
         sample_rate=run.sample_rate,
     )
+    pad(model, run.model.padding)
     return replace_quantizer(replace_layers(mend_odd_strides(model)))
+
+
+def pad(model: nn.Module, mode: str) -> None:
+    """What the "same" convolutions meet beyond a clip's ends: zeros (DAC's own), its last value (replicate), its mirror (reflect).
+
+    The convolutions that change the rate keep their zeros: from two tokens on, each of their taps meets data anyway.
+    """
+    for module in model.modules():
+        if isinstance(module, nn.Conv1d) and module.stride == (1,) and module.kernel_size[0] > 1:
+            module.padding_mode = mode
 
 
 def mend_odd_strides(model: nn.Module) -> nn.Module:

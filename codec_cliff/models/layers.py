@@ -95,6 +95,8 @@ def _faster_class(layer: nn.Module) -> type[nn.Module] | None:
         return None
     if layer.kernel_size == (1,):
         return PointwiseConv1d
+    if layer.padding_mode != "zeros":
+        return None
     same = layer.padding[0] == layer.kernel_size[0] // 2 * layer.dilation[0]
     narrow = max(layer.in_channels, layer.out_channels) <= NarrowConv1d.CHANNELS and layer.in_channels > 1
     return NarrowConv1d if same and narrow else None

@@ -2,7 +2,8 @@
 
 A "same"-padded convolution of kernel k and dilation d multiplies its tap at offset o by padding alone where |o| * d is at least the
 length of its input. `positions` counts, for one clip, the output positions at which a tap meets input; a tap with none gets no
-gradient from data.
+gradient from data. Padding that a module adds outside its convolutions (causal codecs, reflection by hand) counts as input here: such
+codecs are asked by gradient.
 """
 
 from collections.abc import Callable
@@ -75,6 +76,8 @@ def _taps(name: str, layer: nn.Module, n_input: int, n_output: int, real: int) -
     kernel, stride, padding, dilation = (
         getattr(layer, field)[0] for field in ("kernel_size", "stride", "padding", "dilation")
     )
+    if layer.padding_mode != "zeros":  # what lies beyond the ends is made of the input: every tap meets data everywhere
+        return LayerTaps(name, dilation, n_input, n_output, (n_output,) * kernel)
     if isinstance(layer, nn.ConvTranspose1d):  # input i reaches output i * stride + tap - padding
         walked, reached = n_input, n_output
     else:  # output n reads input n * stride + tap - padding

@@ -12,7 +12,7 @@ from codec_cliff.errors import exit_cleanly
 from codec_cliff.files import atomic_path
 from codec_cliff.probes import decoders, dose, load, matched_audio, where
 from codec_cliff.probes.answer import Answer, Verdict
-from codec_cliff.probes.arms import arms, measured_runs, read_scores
+from codec_cliff.probes.arms import arms, measured_runs, plain, read_scores
 from codec_cliff.statistics.bootstrap import Resampling
 from codec_cliff.statistics.summary import read_rows
 from codec_cliff.study.config import Study
@@ -35,9 +35,11 @@ def answers(study: Study, results: Path, codecs: Sequence[str] | None = None) ->
         "drift": where.drift(drift_rows, found),
         "chunks": decoders.chunked(found, scores),
         "positions": where.positions(position_rows, runs, found, by),
-        "dose": dose.answer(found, scores, study),
-        "audio": matched_audio.answer(found, scores),
-        "load": load.answer(study, results, scores.rows, runs),
+        "dose": dose.answer(plain(found), scores, study),
+        "audio": matched_audio.answer(plain(found), scores),
+        "load": load.answer(
+            study, results, scores.rows, {codec: run for codec, run in runs.items() if not run.variant}
+        ),
         "training": Answer([], [_training(runs, scores.collapsed)]),
     }
 

@@ -25,7 +25,10 @@ SAME_AUDIO = 1.3  # two arms whose audio a step differs by less than this factor
 
 @dataclass(frozen=True)
 class Arm:
-    """One frame rate, clip length and audio a step, in all its seeds; `whole_tokens` where no clip is padded."""
+    """One frame rate, clip length and audio a step, in all its seeds; `whole_tokens` where no clip is padded.
+
+    `variant` tells arms from those of the study's own model and training: a stride order, or one of the probes' variants.
+    """
 
     frame_rate: float
     tokens: int
@@ -33,25 +36,33 @@ class Arm:
     whole_tokens: bool
     uncovered: int
     codecs: tuple[str, ...]
+    variant: str = ""
 
     @property
     def name(self) -> str:
-        return f"{self.tokens} tokens, {self.audio:.4g} s a step" + ("" if self.whole_tokens else " (padded)")
+        padded, variant = "" if self.whole_tokens else " (padded)", f", {self.variant}" if self.variant else ""
+        return f"{self.tokens} tokens, {self.audio:.4g} s a step{padded}{variant}"
 
 
 def arms(runs: Mapping[str, Run]) -> list[Arm]:
-    """The arms of some runs, seeds together, by frame rate, audio and tokens."""
+    """The arms of some runs, seeds together, by frame rate, variant, audio and tokens."""
     groups: dict[tuple, list[str]] = {}
     for codec, run in runs.items():
-        groups.setdefault((run.frame_rate, run.clip_samples, run.batch_clips), []).append(codec)
+        groups.setdefault((run.frame_rate, run.clip_samples, run.batch_clips, run.variant), []).append(codec)
     found = [_arm(runs[codecs[0]], codecs) for codecs in groups.values()]
-    return sorted(found, key=lambda arm: (-arm.frame_rate, arm.audio, arm.tokens))
+    return sorted(found, key=lambda arm: (-arm.frame_rate, arm.variant, arm.audio, arm.tokens))
+
+
+def plain(found: Iterable[Arm]) -> list[Arm]:
+    """The arms of the study's own model and training: those that differ in frame rate and clips alone."""
+    return [arm for arm in found if not arm.variant]
 
 
 def _arm(run: Run, codecs: Sequence[str]) -> Arm:
     whole = run.clip_samples % run.hop_length == 0
     audio = run.batch_clips * run.clip_seconds
-    return Arm(run.frame_rate, run.tokens_per_clip, audio, whole, uncovered(generator_taps(run)), tuple(codecs))
+    bare = uncovered(generator_taps(run))
+    return Arm(run.frame_rate, run.tokens_per_clip, audio, whole, bare, tuple(codecs), run.variant)
 
 
 def equal_audio(found: Sequence[Arm], padded: bool = False) -> list[list[Arm]]:

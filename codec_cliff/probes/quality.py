@@ -18,7 +18,7 @@ from codec_cliff.errors import exit_cleanly
 from codec_cliff.files import write_csv
 from codec_cliff.metrics.headings import METRICS, TABLE_METRICS
 from codec_cliff.probes.answer import Answer, Verdict, sign, signed
-from codec_cliff.probes.arms import Arm, Scores, arms, collapsed, equal_audio
+from codec_cliff.probes.arms import Arm, Scores, arms, collapsed, equal_audio, plain
 from codec_cliff.probes.variants import WHOLE
 from codec_cliff.statistics.bootstrap import Resampling
 from codec_cliff.statistics.summary import FIGURES, Figure, measured_figures, read_metric, scored
@@ -57,7 +57,7 @@ def answer(study: Study, found: Sequence[Arm], by_metric: Mapping[str, Scores]) 
         samples = scores.arm_means(found, scores.seed_spread(found))
         means[metric] = dict(zip(found, samples, strict=True))
     rows = [_row(arm, by_metric, means) for arm in found]
-    asked = [*_falls(study, found), *_clip_lengths(found)]
+    asked = [*_falls(study, found), *_clip_lengths(plain(found))]
     seeded = any(len(arm.codecs) > 1 for arm in found)
     return Answer(rows, [_verdict(question, contrast, by_metric, means, seeded) for question, contrast in asked])
 

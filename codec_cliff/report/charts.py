@@ -262,7 +262,7 @@ def _family(study: Study, codec: str) -> dict[str, str]:
 
 def _rate_colour(study: Study, **options: Any) -> Spec:
     trained = {run.frame_rate for codec, run in study.runs.items() if codec in [*study.trained, *study.control_runs]}
-    shown = [(number, rate.frame_rate) for number, rate in enumerate(study.frame_rates) if rate.frame_rate in trained]
+    shown = [(number, rate.frame_rate) for number, rate in enumerate(study.own_rates) if rate.frame_rate in trained]
     colours = [f"var(--rate{number % RATE_COLOURS})" for number, _ in shown]
     scale = {"domain": [f"{rate:g}" for _, rate in shown], "range": colours}
     return _field("hz", "Hz", "nominal", scale=scale, **({"legend": STROKES} | options))
@@ -275,7 +275,7 @@ def _dash() -> Spec:
 
 
 def _rate_axis(study: Study) -> Spec:
-    rates = [rate.frame_rate for rate in study.frame_rates]
+    rates = [rate.frame_rate for rate in study.own_rates]
     axis = {"values": rates, "labelOverlap": False, "format": "~r"}
     return _field("rate", "Frame rate (Hz)", scale={"type": "log", "nice": False, "padding": 12}, axis=axis)
 

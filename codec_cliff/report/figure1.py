@@ -52,7 +52,7 @@ def draw(study: Study, results: Results) -> Figure:
         axis.set_ylabel(f"{label}, {results.figure(ORIGINAL, metric)['backend']}")
     axes[0].set_ylim(bottom=0)
     _phoneme_panel(axes[2], results)
-    _frame_rate_axis(axes[2], [rate.frame_rate for rate in study.frame_rates])
+    _frame_rate_axis(axes[2], [rate.frame_rate for rate in study.own_rates])
     legend = _legend(study, results)
     both = {tuple: HandlerTuple(ndivide=None)}
     place = {"loc": "outside upper center", "ncols": 2, "frameon": False, "fontsize": 6.5}

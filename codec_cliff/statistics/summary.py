@@ -141,7 +141,7 @@ def comparisons(study: Study, results: Path, codecs: Sequence[str]) -> pd.DataFr
 def comparison_pairs(study: Study, codecs: Sequence[str]) -> list[tuple[float, str, str]]:
     """(rate, a, b) for each two of a rate's fixed-duration, repaired, control and fixed-token models, in that order."""
     pairs = []
-    for rate in study.frame_rates:
+    for rate in study.own_rates:
         chain = [study.codec_id(rate.frame_rate, "fixed-duration")]
         chain += [repaired for repaired, source in study.repaired.items() if source == chain[0]]
         chain += [control for control in study.control_runs if study.runs[control].frame_rate == rate.frame_rate]

@@ -1,6 +1,8 @@
 """What a schema cannot say: rates, strides, protocols, tables and codecs that must fit together."""
 
+import math
 import re
+from collections.abc import Mapping
 
 from codec_cliff.errors import ConfigError
 from codec_cliff.study.config import Study
@@ -49,9 +51,16 @@ def check_frame_rates(study: Study) -> None:
                 f"{key}.strides: {list(rate.strides)} multiply to {rate.hop_length} samples a token, but {rate.frame_rate:g} Hz at "
                 f"{study.sample_rate} Hz needs {study.sample_rate / rate.frame_rate:g}; change the strides or the frame rate"
             )
-    rates = [rate.frame_rate for rate in study.frame_rates]
-    if len(set(rates)) < len(rates):
-        raise ConfigError("frame_rates: a frame rate is listed twice; keep one")
+    entries = [(rate.frame_rate, rate.name) for rate in study.frame_rates]
+    if len(set(entries)) < len(entries):
+        raise ConfigError(
+            "frame_rates: a frame rate is listed twice; keep one, or give the other order of strides a name"
+        )
+    for frame_rate, name in entries:
+        if name and (frame_rate, None) not in entries:
+            raise ConfigError(
+                f"frame_rates: {frame_rate:g} Hz has only strides of a name ({name}); list the rate's own without one"
+            )
     if len({len(rate.strides) for rate in study.frame_rates}) > 1:
         raise ConfigError(
             "frame_rates: every rate needs the same number of strides, for only they may differ (section 3.3)"
@@ -101,6 +110,33 @@ def check_tables(study: Study) -> None:
             )
 
 
+def check_codebooks(study: Study) -> None:
+    """Codebooks that are given by frame rate are given for every rate that is trained with them."""
+    rates = {rate.frame_rate for rate in study.frame_rates}
+    asked = {"model": (study.model, rates)}
+    for name in study.probes.variants:
+        arms = {arms.frame_rate for arms in study.probes.arms if arms.variant == name}
+        asked[f"probes.variants.{name}.model"] = study.parts(name)["model"], arms
+    for key, (model, trained) in asked.items():
+        for part in ("n_codebooks", "codebook_size"):
+            value = getattr(model, part)
+            missing = [rate for rate in sorted(trained) if isinstance(value, Mapping) and f"{rate:g}" not in value]
+            if missing:
+                raise ConfigError(f"{key}.{part}: has no entry for {missing[0]:g} Hz; give one for each frame rate")
+
+
+def check_padding(study: Study) -> None:
+    """Reflect padding needs more input than it adds, at every "same" convolution of the generator."""
+    for codec, run in study.runs.items():
+        # kernel 7 over tokens; kernel 7, dilation 9 over what the coarsest stride makes of them
+        least = max(4, math.ceil(28 / run.strides[-1]))
+        if run.model.padding == "reflect" and run.tokens_per_clip < least:
+            raise ConfigError(
+                f"model.padding: {codec} has clips of {run.tokens_per_clip} tokens, and reflect padding needs {least}; "
+                "take replicate, or longer clips"
+            )
+
+
 def check_corpus(study: Study) -> None:
     """A folder is named where one is needed, and no split is both trained and tested on."""
     corpus = study.corpus
@@ -124,8 +160,22 @@ def check_probes(study: Study) -> None:
                 raise ConfigError(
                     f"{key}.protocols: unknown protocol {name}{suggestion(name, study.protocols)}; define it under protocols"
                 )
+        study.rate(arms.frame_rate, arms.strides)
+        if arms.variant is not None and arms.variant not in study.probes.variants:
+            raise ConfigError(
+                f"{key}.variant: unknown variant {arms.variant}{suggestion(arms.variant, study.probes.variants)}; "
+                "define it under probes.variants"
+            )
+        for name in arms.protocols:
+            if arms.label and f"{name}-{arms.label}" in study.protocols:
+                raise ConfigError(
+                    f"{key}: {name}-{arms.label} is a protocol already; name the variant or the strides anew"
+                )
         if not arms.tokens and not arms.protocols:
             raise ConfigError(f"{key}: name the clip lengths (tokens) or the protocols that it trains")
+    for name in (*study.probes.variants, *(rate.name for rate in study.frame_rates if rate.name)):
+        if re.search(r"(^|-)(repaired|seed\d+|step\d+)$", name):
+            raise ConfigError(f"probes: {name} reads like a seed, a kept step or a repaired model; choose another name")
     taken = [name for name in study.protocols if re.fullmatch(r"\d+-tokens(-.*x-audio)?", name)]
     if taken:
         raise ConfigError(f"protocols.{taken[0]}: this name is kept for the probes' clip lengths; choose another one")

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -26,10 +26,14 @@ class Corpus:
 
 @dataclass(frozen=True)
 class FrameRate:
-    """A frame rate (Hz) and the encoder strides that make it; the decoder's are the reverse (section 3.3)."""
+    """A frame rate (Hz) and the encoder strides that make it; the decoder's are the reverse (section 3.3).
+
+    A `name` tells a further order of strides for the same rate from the rate's own, which has none; the probes' arms ask for it.
+    """
 
     frame_rate: float
     strides: tuple[int, ...]
+    name: str | None = None
 
     @property
     def hop_length(self) -> int:
@@ -59,12 +63,24 @@ class Protocol:
 
 @dataclass(frozen=True)
 class Model:
+    """A study may give `n_codebooks` and `codebook_size` by frame rate, `{"12.5": 12, "6.25": 24}`; a run has numbers."""
+
     encoder_dim: int
     decoder_dim: int
-    n_codebooks: int
-    codebook_size: int
+    n_codebooks: int | Mapping[str, int]
+    codebook_size: int | Mapping[str, int]
     codebook_dim: int
     quantizer_dropout: float
+    padding: str = "zeros"  # of the "same" convolutions; younger than some run folders, which have zeros
+
+    def at(self, frame_rate: float) -> "Model":
+        """The model at a frame rate (Hz); KeyError where its codebooks are given by frame rate and not for this one."""
+        codebooks = {name: getattr(self, name) for name in BY_FRAME_RATE}
+        given = {name: value for name, value in codebooks.items() if isinstance(value, Mapping)}
+        return replace(self, **{name: value[f"{frame_rate:g}"] for name, value in given.items()})
+
+
+BY_FRAME_RATE = ("n_codebooks", "codebook_size")  # keys of a model that may be given by frame rate
 
 
 @dataclass(frozen=True)
@@ -106,13 +122,15 @@ class Training:
     compile: str = "off"
     resident_store: bool = True
     micro_batch_clips: int | None = None
+    keep_steps: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class Arms:
     """Probe runs of one frame rate: each clip length in `tokens` and each of the study's `protocols`, with every seed.
 
-    `audio` is the audio a step of the `tokens`, in multiples of the probes' `batch_seconds`.
+    `audio` is the audio a step of the `tokens`, in multiples of the probes' `batch_seconds`; `strides` names one of the rate's further
+    stride orders, `variant` one of the probes' variants.
     """
 
     frame_rate: float
@@ -120,15 +138,26 @@ class Arms:
     tokens: tuple[int, ...] = ()
     protocols: tuple[str, ...] = ()
     audio: float = 1.0
+    strides: str | None = None
+    variant: str | None = None
+
+    @property
+    def label(self) -> str:
+        """What tells these runs from the study's own at the same rate and clips; empty where nothing does."""
+        return "-".join(filter(None, (self.strides, self.variant)))
 
 
 @dataclass(frozen=True)
 class Probes:
-    """What the probes train and compare beyond the paper; `arms` are ranked, the most telling first."""
+    """What the probes train and compare beyond the paper; `arms` are ranked, the most telling first.
+
+    `variants` are changes to the study's model, losses and training by name: `{"replicate": {"model": {"padding": "replicate"}}}`.
+    """
 
     batch_seconds: float
     metrics: tuple[str, ...]
     arms: tuple[Arms, ...]
+    variants: Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -148,6 +177,7 @@ class Run:
     losses: Losses
     training: Training
     gpus: int = 1
+    variant: str = ""  # what tells a probe's run from the study's own: a stride order, a variant
 
     @property
     def hop_length(self) -> int:
@@ -177,6 +207,7 @@ class Run:
 
 # What may differ between two trainings that make the same weights: where they run and how they are watched.
 FREE_KEYS = ("device", "log_every_steps", "checkpoint_every_seconds", "compile", "resident_store", "micro_batch_clips")
+FREE_KEYS += ("keep_steps",)
 
 
 def digest(run: Run) -> str:
@@ -184,13 +215,14 @@ def digest(run: Run) -> str:
 
     A key younger than a checkpoint, at the value that it had without a name, makes no difference.
     """
-    values = {key: value for key, value in run.to_dict().items() if key != "gpus"}
-    younger = {field.name: field.default for field in fields(Training) if field.default is not MISSING}
-    values["training"] = {
-        key: value
-        for key, value in values["training"].items()
-        if key not in FREE_KEYS and not (key in younger and value == younger[key])
-    }
+    values = {key: value for key, value in run.to_dict().items() if key not in ("gpus", "variant")}
+    for part, cls in (("model", Model), ("training", Training)):
+        younger = {field.name: field.default for field in fields(cls) if field.default is not MISSING}
+        values[part] = {
+            key: value
+            for key, value in values[part].items()
+            if key not in FREE_KEYS and not (key in younger and value == younger[key])
+        }
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -231,21 +263,28 @@ class Study:
             return f"{frame_rate:g}hz"
         return f"{frame_rate:g}hz-{protocol}"
 
-    def rate(self, frame_rate: float) -> FrameRate:
-        """The study's entry for a frame rate in Hz; ConfigError where it has none."""
+    def rate(self, frame_rate: float, name: str | None = None) -> FrameRate:
+        """The study's entry for a frame rate in Hz, or for a named stride order of it; ConfigError where it has none."""
         for rate in self.frame_rates:
-            if rate.frame_rate == frame_rate:
+            if (rate.frame_rate, rate.name) == (frame_rate, name):
                 return rate
-        known = ", ".join(f"{rate.frame_rate:g}" for rate in self.frame_rates)
-        raise ConfigError(f"frame rate {frame_rate:g} has no strides; add it to frame_rates (known: {known})")
+        known = ", ".join(f"{rate.frame_rate:g}" + (f" {rate.name}" if rate.name else "") for rate in self.frame_rates)
+        asked = f"{frame_rate:g}" + (f" {name}" if name else "")
+        raise ConfigError(f"frame rate {asked} has no strides; add it to frame_rates (known: {known})")
+
+    @property
+    def own_rates(self) -> list[FrameRate]:
+        """The frame rates in their own stride order, one entry each: what tables and figures walk over."""
+        return [rate for rate in self.frame_rates if rate.name is None]
 
     def _clips(self, rate: FrameRate, name: str) -> tuple[int, int]:
         protocol = self.protocols[name] if name in self.protocols else self._clip_lengths[name]
         clip_samples = protocol.clip_samples(rate.hop_length, self.sample_rate)
         return clip_samples, protocol.clips_per_batch(clip_samples, self.sample_rate)
 
-    def _run(self, rate: FrameRate, protocol: str, codec: str, seed: int) -> Run:
+    def _run(self, rate: FrameRate, protocol: str, codec: str, seed: int, arms: Arms | None = None) -> Run:
         clip_samples, batch_clips = self._clips(rate, protocol)
+        parts = self.parts(arms.variant if arms else None)
         return Run(
             codec=codec,
             protocol=protocol,
@@ -255,17 +294,26 @@ class Study:
             clip_samples=clip_samples,
             batch_clips=batch_clips,
             seed=seed,
-            model=self.model,
+            model=parts["model"].at(rate.frame_rate),
             discriminator=self.discriminator,
-            losses=self.losses,
-            training=self.training,
+            losses=parts["losses"],
+            training=parts["training"],
             gpus=self.gpus.get(codec, 1),
+            variant=arms.label if arms else "",
         )
+
+    def parts(self, variant: str | None = None) -> dict[str, Any]:
+        """Model, losses and training, as the study has them or as one of the probes' variants changes them."""
+        changes = self.probes.variants[variant] if variant else {}
+        return {
+            name: replace(getattr(self, name), **{key: frozen(value) for key, value in changes.get(name, {}).items()})
+            for name in ("model", "losses", "training")
+        }
 
     @cached_property
     def runs(self) -> dict[str, Run]:
         """Every run that the study can train, by codec id: each frame rate under each protocol, and the probes' own."""
-        cells = [(rate, protocol) for protocol in self.protocols for rate in self.frame_rates]
+        cells = [(rate, protocol) for protocol in self.protocols for rate in self.own_rates]
         runs = [
             self._run(rate, name, self.codec_id(rate.frame_rate, name), self.seed) for rate, name in reversed(cells)
         ]  # reversed: a shared run keeps the first protocol's name
@@ -282,17 +330,26 @@ class Study:
 
     @cached_property
     def probe_runs(self) -> dict[str, Run]:
-        """The probes' runs by codec id, in rank order; another seed than the study's is a suffix, `-seed1`."""
-        runs = {}
+        """The probes' runs by codec id, in rank order; a label and another seed than the study's are suffixes, `-replicate-seed1`.
+
+        A variant that changes nothing at a frame rate is the study's own run there.
+        """
+        runs: dict[str, Run] = {}
         for arms in self.probes.arms:
-            rate = self.rate(arms.frame_rate)
-            names = {name: self.codec_id(rate.frame_rate, name) for name in arms.protocols}
+            rate = self.rate(arms.frame_rate, arms.strides)
             lengths = [_clip_length(tokens, arms.audio) for tokens in arms.tokens]
-            names |= {name: f"{rate.frame_rate:g}hz-{name}" for name in lengths}
             for seed in arms.seeds:
                 suffix = "" if seed == self.seed else f"-seed{seed}"
-                for name, codec in names.items():
-                    runs.setdefault(f"{codec}{suffix}", self._run(rate, name, f"{codec}{suffix}", seed))
+                for name in (*arms.protocols, *lengths):
+                    codec = (
+                        self.codec_id(rate.frame_rate, name)
+                        if name in arms.protocols
+                        else f"{rate.frame_rate:g}hz-{name}"
+                    )
+                    plain = self._run(self.rate(rate.frame_rate), name, f"{codec}{suffix}", seed)
+                    changed = self._run(rate, name, f"{codec}-{arms.label}{suffix}", seed, arms)
+                    run = plain if replace(changed, codec=plain.codec, variant=plain.variant) == plain else changed
+                    runs.setdefault(run.codec, run)
         return runs
 
     def codecs(self, protocol: str) -> list[str]:

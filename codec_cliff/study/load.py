@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from codec_cliff.study.checks import (
+    check_codebooks,
     check_corpus,
     check_frame_rates,
     check_gpus,
+    check_padding,
     check_probes,
     check_protocols,
     check_tables,
@@ -54,10 +56,12 @@ def load_study(values: Mapping[str, Any]) -> Study:
     check_tables(study)
     check_corpus(study)
     check_probes(study)
+    check_codebooks(study)
+    check_padding(study)
     check_gpus(study)
     return study
 
 
 def _probes(values: Mapping[str, Any]) -> Probes:
     arms = (Arms(**{name: frozen(value) for name, value in arms.items()}) for arms in values["arms"])
-    return Probes(values["batch_seconds"], frozen(values["metrics"]), tuple(arms))
+    return Probes(values["batch_seconds"], frozen(values["metrics"]), tuple(arms), values["variants"])

@@ -8,10 +8,12 @@ import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
 
 from codec_cliff.errors import TrainingError
 from codec_cliff.files import atomic_path
@@ -21,6 +23,7 @@ log = logging.getLogger("training")
 NAME = "checkpoint.pt"
 PREVIOUS = "checkpoint.previous.pt"
 FINISHED = "finished"  # hard links to a finished run's files, under names that no workflow deletes
+STEPS = "steps"  # the folder of the weights that `training.keep_steps` asks for
 FINAL = ("model.safetensors", "run.json")
 
 
@@ -59,6 +62,21 @@ def remove_checkpoints(folder: Path) -> None:
     """Once the final weights are written."""
     for name in (NAME, PREVIOUS):
         (folder / name).unlink(missing_ok=True)
+
+
+def keep_step(folder: Path, run: Run, step: int, model: torch.nn.Module) -> None:
+    """The weights after `step` as a run folder of their own, `steps/<step>`: it loads like a finished one."""
+    kept = folder / STEPS / str(step)
+    kept.mkdir(parents=True, exist_ok=True)
+    with atomic_path(kept / "config.json") as temporary:
+        temporary.write_text(json.dumps(replace(run, codec=f"{run.codec}-step{step}").to_dict(), indent=1))
+    save_weights(kept, model)
+
+
+def save_weights(folder: Path, model: torch.nn.Module) -> None:
+    """The folder's model.safetensors."""
+    with atomic_path(folder / "model.safetensors") as temporary:
+        save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, temporary)
 
 
 def keep_finished(folder: Path) -> None:

@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from tqdm import tqdm
 
 from codec_cliff.corpus.manifest import recordings_digest
@@ -24,11 +23,13 @@ from codec_cliff.study.config import Run, digest
 from codec_cliff.training.allocator import keep_freed_memory
 from codec_cliff.training.checkpoint import (
     keep_finished,
+    keep_step,
     load_checkpoint,
     remove_checkpoints,
     restore_finished,
     run_lock,
     save_checkpoint,
+    save_weights,
 )
 from codec_cliff.training.clips import ClipSource, step_clips
 from codec_cliff.training.log import (
@@ -196,6 +197,11 @@ def _train(run: Run, store: AudioStore, folder: Path, stop: Stop, threads: int, 
                 log.info("%s", progress(run, row, done - first_step, time.monotonic() - start))
                 shown = time.monotonic()
 
+        # keep
+        if done in run.training.keep_steps and members.writes:
+            check_finite()
+            keep_step(folder, run, done, parts["generator"])
+
         # checkpoint
         reason = stop.reason
         due = time.monotonic() - saved > run.training.checkpoint_every_seconds
@@ -213,9 +219,7 @@ def _train(run: Run, store: AudioStore, folder: Path, stop: Stop, threads: int, 
     ahead.shutdown(wait=True)
     if not members.writes:
         return
-    with atomic_path(folder / "model.safetensors") as temporary:
-        weights = parts["generator"].state_dict()
-        save_file({name: tensor.contiguous() for name, tensor in weights.items()}, temporary)
+    save_weights(folder, parts["generator"])
     collapsed = row["codes_in_use"] < COLLAPSED
     record = run_record(exact, device, seconds(), warnings, collapsed, tally.shares, micro.clips)
     record |= {"digest": digest(run), "recordings": recordings_digest(store.utterances)}

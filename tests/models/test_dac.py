@@ -7,6 +7,7 @@ import torch
 from dac.model.dac import DAC
 from dac.nn.layers import Snake1d
 
+from codec_cliff.models.coverage import generator_coverage, generator_taps, uncovered
 from codec_cliff.models.dac import TrainedCodec, build_generator
 from codec_cliff.models.layers import NarrowConv1d, PointwiseConv1d, Snake
 from codec_cliff.study.load import load_study
@@ -97,3 +98,19 @@ def test_a_model_of_our_layers_is_dacs_gradients_included():
     for (name, parameter), other in zip(ours.named_parameters(), theirs.parameters(), strict=True):
         if parameter.grad is not None:
             torch.testing.assert_close(parameter.grad, other.grad, msg=name)
+
+
+@pytest.mark.parametrize(("mode", "tokens"), [("replicate", 2), ("reflect", 4)])
+def test_padding_reaches_the_same_convolutions_and_trains_every_tap(mode, tokens):
+    run = STUDY.runs["6.25hz-fixed-tokens"]
+    run = replace(run, model=replace(run.model, padding=mode), clip_samples=tokens * run.hop_length)
+    kernels = [layer for layer in build_generator(run).modules() if isinstance(layer, torch.nn.Conv1d)]
+    assert {layer.padding_mode for layer in kernels if layer.stride == (1,) and layer.kernel_size[0] > 1} == {mode}
+    assert uncovered(generator_taps(run)) == uncovered(generator_coverage(run)) == 0
+    torch.manual_seed(0)
+    padded, zeros = (build_generator(of) for of in (run, replace(run, model=STUDY.model)))
+    zeros.load_state_dict(padded.state_dict())
+    latents = torch.randn(1, padded.latent_dim, 40)
+    here, there = (model.decode(latents)[0, 0, 15 * run.hop_length : 25 * run.hop_length] for model in (padded, zeros))
+    torch.testing.assert_close(here, there)  # far from the ends nothing differs
+    assert not torch.allclose(*(model.decode(latents)[0, 0, :100] for model in (padded, zeros)))

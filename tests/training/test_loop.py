@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from codec_cliff.device import choose_precision
 from codec_cliff.errors import DiskError, TrainingError
-from codec_cliff.models.dac import build_generator
+from codec_cliff.models.dac import build_generator, load_generator
 from codec_cliff.training import checkpoint
 from codec_cliff.training import loop as training
 from codec_cliff.training.log import CodesInUse
@@ -196,3 +196,18 @@ def test_a_collapse_is_warned_of(tiny_run, store, tmp_path, monkeypatch, caplog)
     train(tiny_run, store, tmp_path, Never())
     assert "the codebooks have collapsed" in caplog.text
     assert json.loads((tmp_path / "run.json").read_text())["collapsed"]
+
+
+def test_kept_steps_are_run_folders_of_the_weights_after_them(tiny_run, store, tmp_path):
+    kept = replace(tiny_run, training=replace(tiny_run.training, keep_steps=(2, 6)))
+    train(kept, store, tmp_path / "whole", Never())
+    with pytest.raises(TrainingError, match="at step 2"):
+        train(tiny_run, store, tmp_path / "short", StopAfter(2))
+    run, model = load_generator(tmp_path / "whole" / "steps" / "2")
+    assert run.codec == f"{tiny_run.codec}-step2"
+    stopped = torch.load(tmp_path / "short" / checkpoint.NAME, weights_only=True)["generator"]
+    assert all(torch.equal(value, stopped[name]) for name, value in model.state_dict().items())
+    last, final = (
+        load_file(folder / "model.safetensors") for folder in (tmp_path / "whole/steps/6", tmp_path / "whole")
+    )
+    assert all(torch.equal(last[name], final[name]) for name in final)

@@ -44,6 +44,6 @@ rule phonemes_per_frame:
     conda:
         MAIN_ENVIRONMENT
     params:
-        frame_rates=[f"{rate.frame_rate:g}" for rate in STUDY.frame_rates],
+        frame_rates=[f"{rate.frame_rate:g}" for rate in STUDY.own_rates],
     shell:
         "python -m codec_cliff.alignment.phonemes --index {input.index} --manifest {input.manifest} --frame-rates {params.frame_rates} --output {output} > {log} 2>&1"
