@@ -34,6 +34,10 @@ class TrainingError(UserError):
     """A training run cannot start or go on."""
 
 
+class ResultsError(UserError):
+    """A file of a results folder is missing or damaged."""
+
+
 class DiskError(UserError):
     """A file cannot be written because its disk or quota is full."""
 

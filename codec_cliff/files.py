@@ -1,6 +1,8 @@
 """Files appear whole or not at all."""
 
 import csv
+import hashlib
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -8,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from codec_cliff.errors import DiskError, is_full_disk
+from codec_cliff.errors import DiskError, ResultsError, is_full_disk
 
 FULL = 2**18  # bytes left on a disk that a writer has just failed on
 
@@ -42,3 +44,19 @@ def write_csv(path: str | Path, rows: list[dict[str, Any]]) -> None:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+
+
+def read_json(path: str | Path) -> Any:
+    """What a JSON file holds; ResultsError where it is missing, cut, or no JSON."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ResultsError(
+            f"{path}: cannot be read as JSON ({error}); restore it, or delete it and run again"
+        ) from error
+
+
+def sha256(path: str | Path) -> str:
+    """A file's SHA-256, in hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,6 +1,5 @@
 """Frame-rate variants of DAC, through descript-audio-codec's own layers: strides in, generator and discriminator out (section 3.3)."""
 
-import json
 import math
 import warnings
 from pathlib import Path
@@ -8,15 +7,20 @@ from pathlib import Path
 import torch
 from dac.model.dac import DAC
 from dac.model.discriminator import Discriminator
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import nn
 
-from codec_cliff.errors import CodecError
+from codec_cliff.errors import CodecError, ResultsError
+from codec_cliff.files import read_json, sha256
 from codec_cliff.models.codec import CodecFacts, fit_length
 from codec_cliff.models.layers import replace_layers
 from codec_cliff.models.periods import replace_column_convolutions
 from codec_cliff.models.quantizer import replace_quantizer
 from codec_cliff.study.config import Run
+
+WEIGHTS = "model.safetensors"
+ANEW = "make it anew: snakemake clean_branch --config branch=<codec>, then the same command as before"
 
 # descript-audio-codec 1.0.0 uses weight_norm and jit as they were when it was written; both still work.
 warnings.filterwarnings("ignore", message=".*(weight_norm|torch.jit).*")
@@ -100,22 +104,41 @@ class TrainedCodec:
 
 
 def load_run(run_folder: str | Path) -> Run:
-    """The resolved configuration that a run folder was trained with."""
+    """The resolved configuration that a run folder was trained with; CodecError where it is missing or damaged."""
     path = Path(run_folder) / "config.json"
     if not path.exists():
         raise CodecError(f"{path}: not there, so this folder holds no trained codec; train it first")
-    return Run.from_dict(json.loads(path.read_text()))
+    try:
+        return Run.from_dict(read_json(path))
+    except (ResultsError, KeyError, TypeError, AttributeError) as error:
+        raise CodecError(f"{path}: is no configuration of a run ({error}); {ANEW}") from error
 
 
 def load_generator(run_folder: str | Path) -> tuple[Run, DAC]:
-    """A run folder's configuration and its generator with the final weights."""
-    run = load_run(run_folder)
-    weights = Path(run_folder) / "model.safetensors"
+    """A run folder's configuration and its generator with the final weights; CodecError where they are missing or damaged."""
+    run, weights = load_run(run_folder), Path(run_folder) / WEIGHTS
     if not weights.exists():
         raise CodecError(f"{weights}: not there; the training of {run.codec} has not finished")
+    if not is_whole(run_folder, Path(run_folder) / "run.json"):
+        raise CodecError(f"{weights}: is damaged, or not the model that run.json tells of; {ANEW}")
     model = build_generator(run)
-    model.load_state_dict(load_file(weights))
+    try:
+        model.load_state_dict(load_file(weights))
+    except RuntimeError as error:
+        raise CodecError(f"{weights}: does not fit its config.json; {ANEW}") from error
     return run, model
+
+
+def is_whole(folder: str | Path, record: Path) -> bool:
+    """Whether a folder's weights are all there and, where the run's record has their SHA-256, those that it tells of."""
+    weights = Path(folder) / WEIGHTS
+    try:
+        with safe_open(weights, "pt"):  # reads the header, and whether the file is as long as that says
+            pass
+    except (OSError, SafetensorError):
+        return False
+    expected = read_json(record).get("weights_sha256") if record.exists() else None
+    return expected in (None, sha256(weights))
 
 
 def load_trained_codec(run_folder: str | Path, device: str = "cpu") -> TrainedCodec:

@@ -1,12 +1,12 @@
 """Checkpoints that survive a kill: written aside, flushed, renamed; the previous one is kept until the new one is whole."""
 
 import fcntl
-import json
 import logging
 import os
 import shutil
 import socket
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +15,9 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from codec_cliff.errors import TrainingError
-from codec_cliff.files import atomic_path
+from codec_cliff.errors import ResultsError, TrainingError
+from codec_cliff.files import atomic_path, read_json
+from codec_cliff.models.dac import is_whole
 from codec_cliff.study.config import Run, digest
 
 log = logging.getLogger("training")
@@ -35,27 +36,59 @@ def save_checkpoint(folder: Path, run: Run, state: dict[str, Any]) -> None:
             os.replace(folder / NAME, folder / PREVIOUS)
 
 
-def load_checkpoint(folder: Path, run: Run) -> dict[str, Any] | None:
+def load_checkpoint(folder: Path, run: Run, recordings: str | None = None) -> dict[str, Any] | None:
     """The newest whole checkpoint on the CPU, or None where there is none.
 
-    Raises TrainingError where the folder's checkpoints are unreadable or were written under another configuration.
+    Raises TrainingError where the folder's checkpoints are damaged or were written under another configuration or, by their digest,
+    on other `recordings`.
     """
     found = [path for path in (folder / NAME, folder / PREVIOUS) if path.exists()]
     for path in found:
-        try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-        except Exception as error:  # a truncated file raises whatever its first broken byte leads to
-            log.warning("%s: unreadable (%s: %s); trying the one before", path, type(error).__name__, error)
-            continue
-        if state.get("digest") != digest(run):
-            raise TrainingError(
-                f"{path}: was written under another configuration than {run.codec}'s present one; "
-                f"restore that configuration to go on with it, or delete {folder} to start anew"
-            )
-        return state
+        if (state := _read(path)) is not None:
+            _refuse_foreign(path, state, run, recordings)
+            return state
     if found:
         raise TrainingError(f"{folder}: no checkpoint in it can be read; delete {folder} to start anew")
     return None
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """A checkpoint, or None where it is damaged: torch writes checksums and never looks at them."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if damaged := archive.testzip():
+                raise zipfile.BadZipFile(f"{damaged} has another checksum than was written")
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        return {"digest": state["digest"], **state}
+    except Exception as error:  # a damaged file raises whatever its first broken byte leads to
+        log.warning("%s: unreadable (%s: %s); trying the one before", path, type(error).__name__, error)
+        return None
+
+
+def _refuse_foreign(path: Path, state: dict[str, Any], run: Run, recordings: str | None) -> None:
+    if state["digest"] != digest(run):
+        raise TrainingError(
+            f"{path}: was written under another configuration than {run.codec}'s present one; "
+            f"restore that configuration to go on with it, or delete {path.parent} to start anew"
+        )
+    if recordings is not None and state.get("recordings", recordings) != recordings:
+        raise TrainingError(
+            f"{path}: was trained on other recordings than {run.codec} is given now; "
+            f"restore those to go on with it, or delete {path.parent} to start anew"
+        )
+
+
+def restore_parts(parts: Mapping[str, Any], state: Mapping[str, Any], folder: Path) -> None:
+    """Put a checkpoint's states into networks, optimisers and schedules; TrainingError where they are of other shapes."""
+    try:
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+    except (KeyError, RuntimeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise TrainingError(
+            f"{folder}: its checkpoint was written by another version of this software ({reason}); "
+            f"go on with that version, or delete {folder} to start anew"
+        ) from error
 
 
 def remove_checkpoints(folder: Path) -> None:
@@ -91,17 +124,30 @@ def keep_finished(folder: Path) -> None:
 
 
 def restore_finished(folder: Path, run: Run, recordings: str) -> bool:
-    """Put a finished run's files back in their places, if it was this very run on these very recordings."""
-    kept = folder / FINISHED
-    if not all((kept / name).exists() for name in FINAL):
+    """Put a finished run's files back in their places, if it was this very run on these very recordings and they are whole."""
+    places = (folder / FINISHED, folder)
+    records = [place / "run.json" for place in places if _is_record_of(place / "run.json", run, recordings)]
+    models = [place / "model.safetensors" for place in places if records and is_whole(place, records[0])]
+    if records and not models:
+        log.warning("%s: was trained to its end, but its weights are missing or damaged", folder)
+    if not models:
         return False
-    record = json.loads((kept / "run.json").read_text())
-    if (record.get("digest"), record.get("recordings")) != (digest(run), recordings):
-        return False
-    for name in FINAL:
-        _link(kept / name, folder / name)
-        os.utime(folder / name)
+    for source in (models[0], records[0]):
+        _link(source, folder / source.name)
+        os.utime(folder / source.name)
+    keep_finished(folder)
     return True
+
+
+def _is_record_of(path: Path, run: Run, recordings: str) -> bool:
+    if not path.exists():
+        return False
+    try:
+        record = read_json(path)
+        return (record["digest"], record["recordings"]) == (digest(run), recordings)
+    except (ResultsError, KeyError, TypeError) as error:
+        log.warning("%s: unreadable (%s)", path, error)
+        return False
 
 
 def _link(source: Path, target: Path) -> None:
@@ -134,4 +180,6 @@ def run_lock(folder: Path) -> Iterator[None]:
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
         file.flush()
+        for path in folder.rglob(".*.tmp"):  # of a trainer that was killed while it wrote
+            path.unlink(missing_ok=True)
         yield

@@ -15,7 +15,7 @@ from codec_cliff.corpus.manifest import recordings_digest
 from codec_cliff.corpus.store import AudioStore, open_store
 from codec_cliff.device import choose_device, choose_precision
 from codec_cliff.errors import TrainingError
-from codec_cliff.files import atomic_path
+from codec_cliff.files import atomic_path, sha256
 from codec_cliff.models import coverage
 from codec_cliff.models.quantizer import draw_levels
 from codec_cliff.provenance import run_record
@@ -27,6 +27,7 @@ from codec_cliff.training.checkpoint import (
     load_checkpoint,
     remove_checkpoints,
     restore_finished,
+    restore_parts,
     run_lock,
     save_checkpoint,
     save_weights,
@@ -94,15 +95,17 @@ def train(run: Run, store: AudioStore, folder: Path, stop: Stop, threads: int = 
         )  # fmt: skip
         return
     with team(choose_device(run.training.device)) as (members, device):
-        _train(run, store, folder, stop, threads, members, device)
+        _train(run, store, folder, stop, threads, members, device, recordings)
 
 
-def _train(run: Run, store: AudioStore, folder: Path, stop: Stop, threads: int, members: Team, device: str) -> None:
-    if members.writes:
+def _train(
+    run: Run, store: AudioStore, folder: Path, stop: Stop, threads: int, members: Team, device: str, recordings: str
+) -> None:
+    state = load_checkpoint(folder, run, recordings)
+    if members.writes:  # not before: where a checkpoint is refused, the configuration beside it is its own
         with atomic_path(folder / "config.json") as temporary:
             temporary.write_text(json.dumps(run.to_dict(), indent=1))
 
-    state = load_checkpoint(folder, run)
     # a checkpoint's own precision and micro-batch: others would round otherwise
     precision = (state or {}).get("precision") or choose_precision(run.training.precision, device)
     set_arithmetic(precision, device, threads)
@@ -112,13 +115,12 @@ def _train(run: Run, store: AudioStore, folder: Path, stop: Stop, threads: int, 
     parts, rows = networks.parts, members.rows(run.batch_clips)
     first_step, seconds_before, codes_in_use, warnings, clips_at_once = 0, 0.0, CodesInUse(run), [], None
     if state:
-        for name, part in parts.items():
-            part.load_state_dict(state[name])
+        restore_parts(parts, state, folder)
         first_step, seconds_before, warnings = state["step"], state["seconds"], state["warnings"]
         codes_in_use.seen, codes_in_use.frames = state["codes_seen"], state["code_frames"]
         clips_at_once = state.get("micro_batch_clips")
         log.info("%s: going on from the checkpoint at step %d", run.codec, first_step)
-    table = open_table(folder / "train.csv", first_step) if members.writes else None
+    table = open_table(folder / "train.csv", first_step, run) if members.writes else None
     log.info("%s", describe(exact, parts["generator"], device, store))
     if untrained := coverage.warning(run):
         log.warning("%s: %s", run.codec, untrained)
@@ -148,7 +150,7 @@ def _train(run: Run, store: AudioStore, folder: Path, stop: Stop, threads: int, 
         check_finite()
         codes_in_use.seen = members.largest(codes_in_use.seen.to(torch.uint8)).bool()
         if members.writes:
-            states = {name: part.state_dict() for name, part in parts.items()}
+            states = {"recordings": recordings} | {name: part.state_dict() for name, part in parts.items()}
             tracker = {"codes_seen": codes_in_use.seen.cpu(), "code_frames": codes_in_use.frames}
             tracker |= {"precision": precision, "micro_batch_clips": micro.clips, "clip_tally": tally.state()}
             save_checkpoint(
@@ -222,7 +224,8 @@ def _train(run: Run, store: AudioStore, folder: Path, stop: Stop, threads: int, 
     save_weights(folder, parts["generator"])
     collapsed = row["codes_in_use"] < COLLAPSED
     record = run_record(exact, device, seconds(), warnings, collapsed, tally.shares, micro.clips)
-    record |= {"digest": digest(run), "recordings": recordings_digest(store.utterances)}
+    record |= {"digest": digest(run), "recordings": recordings}
+    record["weights_sha256"] = sha256(folder / "model.safetensors")
     with atomic_path(folder / "run.json") as temporary:
         temporary.write_text(json.dumps(record, indent=1))
     keep_finished(folder)

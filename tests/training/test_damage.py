@@ -1,0 +1,240 @@
+"""Whatever happened to the files of a run folder, the next start ends in the same weights or in one plain sentence."""
+
+import csv
+import itertools
+import json
+import random
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from codec_cliff.errors import CodecError, TrainingError
+from codec_cliff.models.dac import load_generator
+from codec_cliff.study.config import Run, load_study
+from codec_cliff.training import checkpoint
+from codec_cliff.training.log import COLUMNS, open_table, read_rows
+from codec_cliff.training.loop import train
+from tests.conftest import tiny_config
+from tests.training.test_loop import Never, StopAfter
+
+CHECKPOINTS = (checkpoint.NAME, checkpoint.PREVIOUS)
+IN_TRAINING = (*CHECKPOINTS, "train.csv", "config.json", "lock")
+FINISHED = ("model.safetensors", "run.json", "finished/model.safetensors", "finished/run.json")
+
+
+def missing(path: Path) -> None:
+    path.unlink()
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def cut(path: Path, at: float = 0.5) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[: int(at * len(content))])
+
+
+def zeros(path: Path) -> None:
+    path.write_bytes(bytes(path.stat().st_size))
+
+
+def hole(path: Path, at: float = 0.5) -> None:
+    """A page of zeros, as a file system leaves where a block was never written."""
+    content = bytearray(path.read_bytes())
+    start = int(at * len(content))
+    length = min(4096, (len(content) - start + 1) // 2)
+    content[start : start + length] = bytes(length)
+    path.write_bytes(content)
+
+
+DAMAGES = (missing, empty, cut, zeros, hole)
+
+
+def damage(folder: Path, name: str, how, **options) -> None:
+    """Through a copy: a finished run's two names lie on one file."""
+    content = (folder / name).read_bytes()
+    (folder / name).unlink()
+    (folder / name).write_bytes(content)
+    how(folder / name, **options)
+
+
+@pytest.fixture(scope="module")
+def run() -> Run:
+    run = load_study(tiny_config()).runs["6.25hz-fixed-duration"]
+    return replace(run, training=replace(run.training, steps=5, log_every_steps=1))
+
+
+@pytest.fixture(scope="module")
+def whole(run, store, tmp_path_factory) -> Path:
+    """A run folder whose training came to its end."""
+    folder = tmp_path_factory.mktemp("whole")
+    with checkpoint.run_lock(folder):
+        train(run, store, folder, Never())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def halfway(run, store, tmp_path_factory) -> Path:
+    """A run folder after step 3 of 5, with the checkpoint of step 2 beside it."""
+    folder = tmp_path_factory.mktemp("halfway")
+    for steps in (2, 1):
+        with pytest.raises(TrainingError, match="stopped"), checkpoint.run_lock(folder):
+            train(run, store, folder, StopAfter(steps))
+    return folder
+
+
+def assert_same_weights(one: Path, other: Path) -> None:
+    one, other = (load_file(folder / "model.safetensors") for folder in (one, other))
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def resumes_or_says_why(run, store, folder, whole) -> bool:
+    """Whether training went on to the same weights; otherwise its one sentence names the folder and the remedy."""
+    said = None
+    try:
+        with checkpoint.run_lock(folder):
+            train(run, store, folder, Never())
+    except TrainingError as error:
+        said = str(error)
+    if said is not None:
+        assert re.fullmatch(rf"{re.escape(str(folder))}: [^\n]*delete [^\n]*", said)
+        return False
+    assert_same_weights(folder, whole)
+    assert json.loads((folder / "config.json").read_text()) == json.loads((whole / "config.json").read_text())
+    return True
+
+
+def copied(source: Path, target: Path) -> Path:
+    return Path(shutil.copytree(source, target))
+
+
+def test_the_folder_in_mid_training_is_the_one_that_the_matrix_is_of(halfway):
+    assert {path.name for path in halfway.iterdir()} == set(IN_TRAINING)
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+@pytest.mark.parametrize("name", IN_TRAINING)
+def test_one_damaged_file_never_hinders_a_whole_checkpoint(run, store, halfway, whole, tmp_path, name, how):
+    folder = copied(halfway, tmp_path / "run")
+    damage(folder, name, how)
+    assert resumes_or_says_why(run, store, folder, whole)
+    with open(folder / "train.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in rows][-2:] == [4, 5]
+
+
+@pytest.mark.parametrize("damages", list(itertools.product((None, *DAMAGES), repeat=2)))
+def test_the_newest_whole_checkpoint_is_taken_whatever_the_log_is_like(run, halfway, tmp_path, damages, caplog):
+    """Every state of both checkpoints, with every state of the table beside them."""
+    for number, how in enumerate((None, *DAMAGES)):
+        folder = copied(halfway, tmp_path / f"{number}")
+        for name, damaged in zip((*CHECKPOINTS, "train.csv"), (*damages, how), strict=True):
+            if damaged is not None:
+                damage(folder, name, damaged)
+        newest, previous = (damaged is None for damaged in damages)
+        if newest or previous:
+            step = checkpoint.load_checkpoint(folder, run)["step"]
+            assert step == (3 if newest else 2)
+        elif set(damages) == {missing}:
+            assert checkpoint.load_checkpoint(folder, run) is None
+            step = 0
+        else:
+            with pytest.raises(TrainingError, match="no checkpoint in it can be read; delete"):
+                checkpoint.load_checkpoint(folder, run)
+            continue
+        steps = [int(row["step"]) for row in read_rows(open_table(folder / "train.csv", step, run))]
+        assert steps == list(range(1, step + 1)) if how is None else set(steps) <= set(range(1, step + 1))
+        assert (folder / "train.csv").read_text().startswith("step,")
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_twenty_random_cuts_zeros_and_deletions_in_mid_training(run, store, halfway, whole, tmp_path, seed):
+    dice = random.Random(seed)
+    folder = copied(halfway, tmp_path / "run")
+    for name in dice.sample(IN_TRAINING, dice.randint(1, len(IN_TRAINING))):
+        how = dice.choice([missing, zeros, cut, hole])
+        damage(folder, name, how, **({"at": dice.random()} if how in (cut, hole) else {}))
+    resumes_or_says_why(run, store, folder, whole)
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+@pytest.mark.parametrize("name", FINISHED)
+def test_a_finished_run_is_whole_again_after_the_next_start(run, store, whole, tmp_path, name, how):
+    folder = copied(whole, tmp_path / "run")
+    damage(folder, name, how)
+    stamp = json.loads((whole / "run.json").read_text())
+    train(run, store, folder, StopAfter(1))  # it would stop at its first step: it is put back, not trained
+    assert_same_weights(folder, whole)
+    assert json.loads((folder / "run.json").read_text()) == stamp
+    for path in FINISHED:
+        assert (folder / path).read_bytes() == (whole / path).read_bytes()
+
+
+@pytest.mark.parametrize("how", [empty, hole])
+@pytest.mark.parametrize("kind", ["model.safetensors", "run.json"])
+def test_a_finished_run_of_which_nothing_whole_is_left_is_trained_anew(run, store, whole, tmp_path, kind, how):
+    folder = copied(whole, tmp_path / "run")
+    for name in (kind, f"finished/{kind}"):
+        damage(folder, name, how)
+    assert resumes_or_says_why(run, store, folder, whole)
+    assert json.loads((folder / "run.json").read_text())["weights_sha256"]
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
+def test_a_damaged_model_is_not_measured(whole, tmp_path, name, how):
+    folder = copied(whole, tmp_path / "run")
+    load_generator(folder)
+    damage(folder, name, how)
+    with pytest.raises(CodecError, match=name) as error:
+        load_generator(folder)
+    assert str(folder) in str(error.value)
+
+
+def test_a_checkpoint_of_other_recordings_is_refused(run, store, halfway, tmp_path):
+    folder = copied(halfway, tmp_path / "run")
+    others = replace(store, utterances=[replace(each, transcript="OTHER WORDS") for each in store.utterances])
+    with pytest.raises(TrainingError, match=r"other recordings.*delete"):
+        train(run, others, folder, Never())
+    train(run, store, folder, Never())
+
+
+def test_a_refused_checkpoint_keeps_its_own_configuration_beside_it(run, store, halfway, tmp_path):
+    folder = copied(halfway, tmp_path / "run")
+    before = (folder / "config.json").read_text()
+    with pytest.raises(TrainingError, match="another configuration"):
+        train(replace(run, seed=7), store, folder, Never())
+    assert (folder / "config.json").read_text() == before
+
+
+def test_a_checkpoint_of_other_networks_is_one_sentence(run, store, halfway, tmp_path):
+    folder = copied(halfway, tmp_path / "run")
+    state = checkpoint.load_checkpoint(folder, run)
+    del state["generator_optimizer"]
+    checkpoint.save_checkpoint(folder, run, state)
+    with pytest.raises(TrainingError, match=r"another version of this software.*delete"):
+        train(run, store, folder, Never())
+
+
+def test_what_a_killed_writer_left_is_cleared(tmp_path):
+    (tmp_path / ".checkpoint.pt.1.tmp").write_bytes(b"half a checkpoint")
+    with checkpoint.run_lock(tmp_path):
+        assert [path.name for path in tmp_path.iterdir()] == ["lock"]
+
+
+def test_half_a_row_is_no_row(tmp_path):
+    path = tmp_path / "train.csv"
+    path.write_bytes(
+        (",".join(COLUMNS) + "\r\n" + ",".join("1" for _ in COLUMNS) + "\r\n").encode()
+        + ("2,0.1\r\n" + "\0" * 40 + "\r\n").encode()
+        + b"\xff\xfe,3\r\n"
+        + ",".join("4" for _ in COLUMNS).encode()  # the last line has no end: its last number may go on
+    )
+    assert [row["step"] for row in read_rows(path)] == ["1"]
