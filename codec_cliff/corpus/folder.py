@@ -1,54 +1,45 @@
 """Recordings in LibriSpeech's layout, `<root>/<split>/<speaker>/<chapter>/*.flac` with `*.trans.txt`, as utterances."""
 
-import csv
-import os
+import re
+import stat
+import unicodedata
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from itertools import chain, zip_longest
 from pathlib import Path
 
 import soundfile
 
+from codec_cliff.corpus.account import BadFiles, printable
 from codec_cliff.corpus.manifest import Utterance
+from codec_cliff.corpus.walk import Identity, identity, is_folder, splits
 from codec_cliff.errors import CorpusError
-from codec_cliff.files import atomic_path
 
 AUDIO_SUFFIXES = (".flac", ".wav")
+# Recordings too, though they are not read: passing them over would lose them in silence.
+OTHER_AUDIO = (
+    *(".mp3", ".ogg", ".oga", ".opus", ".m4a", ".mp4", ".aac", ".wma", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf"),
+    *(".sph", ".nist", ".w64", ".rf64", ".webm", ".amr", ".3gp", ".ape", ".wv", ".raw", ".pcm"),
+)
 TRANSCRIPT_SUFFIX = ".trans.txt"  # lines of `<utterance-id> TRANSCRIPT`
-
-
-@dataclass
-class BadFiles:
-    """What becomes of unusable files: raised at once or, with `skip`, left out and remembered as (path, reason)."""
-
-    skip: bool
-    skipped: list[tuple[str, str]] = field(default_factory=list)
-
-    def report(self, path: str | Path, reason: str) -> None:
-        if not self.skip:
-            raise CorpusError(f"{path}: {reason}; mend or remove it, or set corpus.bad_files to skip to leave it out")
-        self.skipped.append((str(path), reason))
-
-    def write(self, path: str | Path) -> None:
-        """Write what was left out as a tab-separated table, `path` and `reason`; its header alone for nothing."""
-        with atomic_path(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-            writer.writerows([("path", "reason"), *self.skipped])
+STREAMED = 2**31 - 2**16  # a WAV header with as many bytes or more was written before anybody knew how many
 
 
 def read_folder(
-    root: str | Path, splits: list[str], sample_rate: int, bad_files: BadFiles, max_utterances: int | None = None
+    root: str | Path, names: list[str], sample_rate: int, bad_files: BadFiles, max_utterances: int | None = None
 ) -> list[Utterance]:
-    """The utterances of `splits`, split by split and each in the order of the ids, from headers and transcripts alone.
+    """The utterances of the splits `names`, one after the other and each in the order of the ids, from headers and transcripts alone.
 
-    Raises CorpusError where a folder is missing or holds no audio. A single file that cannot be used (no header, no
-    samples, another rate than `sample_rate` in Hz, not mono, an id that occurred before, no transcript or an empty one)
-    and a transcript without audio go to `bad_files`. Whether a file decodes turns out when the audio store is written.
+    Raises CorpusError where a folder is missing, cannot be listed or holds no audio. A single file that cannot be used (no header, no
+    samples, another rate than `sample_rate` in Hz, not mono, cut short, another format, a second name of one that was read, an id that
+    occurred before, no transcript or an empty one), a link that leads nowhere and a transcript without audio go to `bad_files`.
+    Whether a file decodes turns out when the audio store is written.
     """
     utterances: dict[str, Utterance] = {}
-    for split in splits:
-        for utterance in _read_split(Path(root), split, sample_rate, bad_files):
+    for name in names:
+        _check_there(Path(root), name)
+    for folder, files in splits(Path(root), names):
+        for utterance in _read_split(folder, files, sample_rate, bad_files):
             if utterance.utterance_id in utterances:
                 first = utterances[utterance.utterance_id].path
                 bad_files.report(utterance.path, f"its id {utterance.utterance_id} is taken by {first}")
@@ -56,9 +47,11 @@ def read_folder(
                 utterances[utterance.utterance_id] = utterance
     if not utterances:
         raise CorpusError(
-            f"{root}: none of the files of {', '.join(splits)} can be used; left out: {bad_files.skipped[:3]} ..."
+            f"{root}: none of the files of {', '.join(names)} can be used; left out: {bad_files.skipped[:3]} ..."
         )
-    return spread(list(utterances.values()), max_utterances)
+    chosen = spread(list(utterances.values()), max_utterances)
+    bad_files.spare += sorted({each.path for each in utterances.values()} - {each.path for each in chosen})
+    return chosen
 
 
 def spread(utterances: list[Utterance], n_utterances: int | None) -> list[Utterance]:
@@ -71,78 +64,126 @@ def spread(utterances: list[Utterance], n_utterances: int | None) -> list[Uttera
     return [utterance for utterance in utterances if utterance.utterance_id in chosen]
 
 
-def _read_split(root: Path, split: str, sample_rate: int, bad_files: BadFiles) -> Iterator[Utterance]:
-    folder = root / split
-    if not folder.is_dir():
-        missing = folder if root.is_dir() else root
+def _check_there(root: Path, split: str) -> None:
+    if not is_folder(root / split):
+        missing = root / split if is_folder(root) else root
         raise CorpusError(f"{missing}: no such folder; corpus.root must hold one folder for each split ({split})")
-    files = sorted(_files(folder))
+
+
+def _read_split(folder: Path, files: list[Path], sample_rate: int, bad_files: BadFiles) -> Iterator[Utterance]:
     audio = [path for path in files if path.suffix.lower() in AUDIO_SUFFIXES]
     if not audio:
         raise CorpusError(
             f"{folder}: holds no {' or '.join(AUDIO_SUFFIXES)} file; expected {folder}/<speaker>/<chapter>/*.flac"
         )
+    ids = {id_of(path) for path in audio}
     transcripts = _transcripts(files, bad_files)
-    for path in sorted(audio, key=lambda path: (path.stem, path)):
-        utterance = _utterance(path, folder, transcripts.get(path.stem), sample_rate)
+    _report_strays(files, ids, bad_files)
+    bad_files.found += map(str, audio)
+    named = _first_names(audio)
+    for path in sorted(audio, key=lambda path: (id_of(path), path)):
+        first = named[identity(path)]
+        if first != path:
+            bad_files.report(path, f"is the file {printable(first)} under another name")
+            continue
+        utterance = _utterance(path, folder, transcripts.get(id_of(path)), sample_rate)
         if isinstance(utterance, str):
             bad_files.report(path, utterance)
         else:
             yield utterance
-    for utterance_id in sorted(set(transcripts) - {path.stem for path in audio}):
+    for utterance_id in sorted(set(transcripts) - ids):
         bad_files.report(transcripts[utterance_id][0], f"transcribes {utterance_id}, of which there is no audio file")
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """Every file below, through links as clusters have them, without the hidden ones that file systems leave."""
-    for parent, _, names in os.walk(folder, followlinks=True):
-        yield from (Path(parent, name) for name in names if not name.startswith("."))
+def id_of(path: Path) -> str:
+    """The utterance id that a file's name gives, composed: some file systems hand out `é` as `e` and an accent."""
+    return unicodedata.normalize("NFC", path.stem)
+
+
+def _first_names(audio: Iterable[Path]) -> dict[Identity, Path]:
+    """The name under which each file is read: a real one before links, then the first in order."""
+    named: dict[Identity, Path] = {}
+    for path in sorted(audio, key=lambda path: (path.is_symlink(), id_of(path), path)):
+        named.setdefault(identity(path), path)
+    return named
+
+
+def _report_strays(files: list[Path], ids: set[str], bad_files: BadFiles) -> None:
+    """Links that lead nowhere, and recordings in formats that are not read, unless they are there as FLAC or WAV too."""
+    for path in files:
+        suffix = path.suffix.lower()
+        if suffix in AUDIO_SUFFIXES or path.name.lower().endswith(TRANSCRIPT_SUFFIX):
+            continue  # what is wrong with those is said when they are read
+        if not path.exists():
+            bad_files.report(path, "is a link that leads nowhere")
+        elif suffix in OTHER_AUDIO and id_of(path) not in ids:
+            bad_files.found.append(str(path))
+            bad_files.report(path, f"is {suffix}, and only {' and '.join(AUDIO_SUFFIXES)} are read; convert it")
 
 
 def _transcripts(files: list[Path], bad_files: BadFiles) -> dict[str, tuple[Path, str]]:
-    """Utterance id -> the transcript file and the text."""
+    """Utterance id -> the transcript file and the text, both composed (NFC)."""
     transcripts: dict[str, tuple[Path, str]] = {}
-    for path in files:
-        if not path.name.endswith(TRANSCRIPT_SUFFIX):
-            continue
+    paths = [path for path in files if path.name.lower().endswith(TRANSCRIPT_SUFFIX)]
+    for path in sorted(_first_names(paths).values()):
         for line in _lines(path, bad_files):
             utterance_id, *words = line.split()
             if utterance_id in transcripts:
-                bad_files.report(path, f"transcribes {utterance_id}, as {transcripts[utterance_id][0]} does")
+                bad_files.report(path, f"transcribes {utterance_id}, as {printable(transcripts[utterance_id][0])} does")
             else:
                 transcripts[utterance_id] = (path, " ".join(words))
     return transcripts
 
 
 def _lines(path: Path, bad_files: BadFiles) -> list[str]:
+    """The lines that say something; they end at a line feed or carriage return alone, not at what else Unicode calls a line's end."""
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise OSError("it is no regular file")
         text = path.read_text(encoding="utf-8-sig")
-    except (UnicodeDecodeError, OSError) as error:
+        if "\0" in text:
+            raise ValueError("it holds zeros")
+    except (ValueError, OSError) as error:
         bad_files.report(path, f"cannot be read as UTF-8 text ({error})")
         return []
-    return [line for line in text.splitlines() if line.strip()]
+    return [line for line in unicodedata.normalize("NFC", text).split("\n") if line.strip()]
 
 
 def _utterance(path: Path, folder: Path, transcript: tuple[Path, str] | None, sample_rate: int) -> Utterance | str:
     """The utterance of an audio file, or what is wrong with it."""
     try:
-        header = soundfile.info(path)
+        str(path).encode("utf-8")
+        if not stat.S_ISREG(path.stat().st_mode):
+            return "is no regular file"
+        header = soundfile.info(path, verbose=True)
+    except UnicodeEncodeError:
+        return "has a name that is no UTF-8; rename it, or the folder"
     except (soundfile.SoundFileError, OSError) as error:
         return f"cannot be read ({error})"
     speaker_id = _speaker_id(path, folder)
     if speaker_id is None:
         return f"lies directly in {folder} and its name does not begin with a speaker's id and a hyphen"
-    fault = _header_fault(header.samplerate, header.channels, header.frames, sample_rate) or _transcript_fault(
-        transcript
+    fault = (
+        _header_fault(header.samplerate, header.channels, header.frames, sample_rate)
+        or _cut_short(header.extra_info)
+        or _transcript_fault(transcript)
     )
-    return fault or Utterance(path.stem, speaker_id, str(path), header.frames, sample_rate, transcript[1])
+    return fault or Utterance(id_of(path), speaker_id, str(path), header.frames, sample_rate, transcript[1])
+
+
+def _cut_short(header: str) -> str | None:
+    """libsndfile shortens a WAV that holds less than it promises, and says so in its log alone."""
+    promised = re.search(r"^data : (\d+) \(should be (\d+)\)", header, re.MULTILINE)
+    if promised is None or not int(promised[2]) < int(promised[1]) < STREAMED:
+        return None
+    return f"is cut short: its header promises {promised[1]} bytes of samples, it holds {promised[2]}"
 
 
 def _speaker_id(path: Path, folder: Path) -> str | None:
     parts = path.relative_to(folder).parts
     if len(parts) > 1:
-        return parts[0]
-    speaker_id, hyphen, _ = path.stem.partition("-")
+        return unicodedata.normalize("NFC", parts[0])
+    speaker_id, hyphen, _ = id_of(path).partition("-")
     return speaker_id if speaker_id and hyphen else None
 
 

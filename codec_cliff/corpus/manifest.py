@@ -3,7 +3,7 @@
 import csv
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -45,13 +45,11 @@ def read_manifest(path: str | Path) -> list[Utterance]:
 
     Raises CorpusError where a column is missing, a number is none, a row is empty or an id occurs twice.
     """
-    with open(path, newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_MINIMAL)
-        if reader.fieldnames != COLUMNS:
-            raise CorpusError(
-                f"{path}: columns are {reader.fieldnames}, expected {COLUMNS}; delete it to have it rebuilt"
-            )
-        utterances = [_utterance(row, f"{path}:{number}") for number, row in enumerate(reader, start=2)]
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            utterances = list(_rows(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_MINIMAL), path))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise CorpusError(f"{path}: cannot be read as a manifest ({error}); delete it to have it rebuilt") from error
     check_unique([utterance.utterance_id for utterance in utterances], path)
     if not utterances:
         raise CorpusError(f"{path}: holds no utterance")
@@ -71,6 +69,13 @@ def check_unique(utterance_ids: list[str], where: str | Path) -> None:
         if utterance_id in seen:
             raise CorpusError(f"{where}: utterance id {utterance_id} occurs twice; ids must be unique within a split")
         seen.add(utterance_id)
+
+
+def _rows(reader: csv.DictReader, path: str | Path) -> Iterator[Utterance]:
+    if reader.fieldnames != COLUMNS:
+        raise CorpusError(f"{path}: columns are {reader.fieldnames}, expected {COLUMNS}; delete it to have it rebuilt")
+    for number, row in enumerate(reader, start=2):
+        yield _utterance(row, f"{path}:{number}")
 
 
 def _utterance(row: dict[str, str], where: str) -> Utterance:

@@ -13,12 +13,13 @@ import numpy as np
 import soundfile
 from tqdm import tqdm
 
-from codec_cliff.corpus.folder import BadFiles
+from codec_cliff.corpus.account import BadFiles
 from codec_cliff.corpus.manifest import Utterance, read_manifest
 from codec_cliff.errors import CorpusError
 from codec_cliff.files import atomic_path
 
 INT16_SCALE = 32768.0  # full scale of 16-bit PCM: float = int16 / 32768, as libsndfile has it
+LOUDEST = 2.0  # of full scale: a float recording may pass it by a few decibels, what goes beyond was scaled or written wrongly
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,7 @@ class AudioStore:
 
 def open_store(manifest: str | Path, store: str | Path) -> AudioStore:
     """Memory-map a store; raises CorpusError where it does not hold what its manifest says."""
-    utterances = read_manifest(manifest)
-    samples = np.load(store, mmap_mode="r")
+    utterances, samples = read_manifest(manifest), _mapped(store)
     offsets = np.concatenate([[0], np.cumsum([utterance.n_samples for utterance in utterances])])
     if samples.dtype != np.int16 or samples.shape != (offsets[-1],):
         raise CorpusError(
@@ -49,6 +49,15 @@ def open_store(manifest: str | Path, store: str | Path) -> AudioStore:
             "samples; delete the store to have it rebuilt"
         )
     return AudioStore(utterances, samples, offsets)
+
+
+def _mapped(store: str | Path) -> np.ndarray:
+    try:
+        return np.load(store, mmap_mode="r")
+    except (OSError, ValueError, EOFError) as error:
+        raise CorpusError(
+            f"{store}: is no audio store ({error}); delete it and its manifest to have them rebuilt"
+        ) from error
 
 
 def write_store(manifest: str | Path, store: str | Path) -> None:
@@ -101,21 +110,32 @@ def _decode(utterance: Utterance) -> tuple[np.ndarray, str | None]:
             sample_rate, audio = file.samplerate, _read(file)
     except (soundfile.SoundFileError, OSError) as error:
         return np.empty(0, np.int16), f"cannot be decoded ({error})"
-    if audio.shape == (utterance.n_samples,) and sample_rate == utterance.sample_rate:
-        return audio, None
-    return audio, (
-        f"decodes to {audio.shape} samples at {sample_rate} Hz, "
-        f"expected ({utterance.n_samples},) at {utterance.sample_rate} Hz"
-    )
+    if audio.shape != (utterance.n_samples,) or sample_rate != utterance.sample_rate:
+        return np.empty(0, np.int16), (
+            f"decodes to {audio.shape} samples at {sample_rate} Hz, "
+            f"expected ({utterance.n_samples},) at {utterance.sample_rate} Hz"
+        )
+    fault = _sample_fault(audio)
+    return (np.empty(0, np.int16) if fault else _int16(audio)), fault
 
 
 def _read(file: soundfile.SoundFile) -> np.ndarray:
-    if file.subtype not in ("FLOAT", "DOUBLE"):
-        return file.read(dtype="int16")
-    audio = file.read(
-        dtype="float64"
-    )  # libsndfile would hand out a float file's samples as integers unscaled: all zeros
-    return np.clip(np.rint(audio * INT16_SCALE), -32768, 32767).astype(np.int16)
+    """int16 or float64, (n_samples,): libsndfile would hand out a float file's samples as integers unscaled, all zeros."""
+    return file.read(dtype="int16" if file.subtype.startswith("PCM") else "float64")
+
+
+def _sample_fault(audio: np.ndarray) -> str | None:
+    if audio.dtype == np.int16:
+        return None
+    if broken := np.count_nonzero(~np.isfinite(audio)):
+        return f"holds {broken} samples of {len(audio)} that are not finite numbers"
+    if (peak := np.abs(audio).max(initial=0)) > LOUDEST:
+        return f"peaks at {peak:.4g} times full scale; samples as floating point belong between -1 and 1"
+    return None
+
+
+def _int16(audio: np.ndarray) -> np.ndarray:
+    return audio if audio.dtype == np.int16 else np.clip(np.rint(audio * INT16_SCALE), -32768, 32767).astype(np.int16)
 
 
 @dataclass(frozen=True)
