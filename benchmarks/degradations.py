@@ -13,7 +13,8 @@ import numpy as np
 import soundfile
 import torch
 
-from codec_cliff.corpus.folder import BadFiles, read_folder
+from codec_cliff.corpus.account import BadFiles
+from codec_cliff.corpus.folder import read_folder
 from codec_cliff.corpus.manifest import Utterance, write_manifest
 from codec_cliff.corpus.store import AudioStore, decode_into_store, open_store
 from codec_cliff.metrics.__main__ import measure

@@ -19,7 +19,8 @@ import torch
 import yaml
 
 from benchmarks.official import OfficialStep
-from codec_cliff.corpus.folder import BadFiles, read_folder
+from codec_cliff.corpus.account import BadFiles
+from codec_cliff.corpus.folder import read_folder
 from codec_cliff.corpus.manifest import write_manifest
 from codec_cliff.corpus.store import AudioStore, decode_into_store, open_store
 from codec_cliff.models.quantizer import draw_levels

@@ -46,6 +46,11 @@ def write_csv(path: str | Path, rows: list[dict[str, Any]]) -> None:
         writer.writerows(rows)
 
 
+def expanded(path: str) -> str:
+    """A path with `~` and variables filled in, as a shell would; a name that is not set stays as it is."""
+    return os.path.expandvars(os.path.expanduser(path))
+
+
 def read_json(path: str | Path) -> Any:
     """What a JSON file holds; ResultsError where it is missing, cut, or no JSON."""
     try:

@@ -5,7 +5,6 @@ Downloads without a published commit or checksum are trusted the first time; wha
 records from one machine to the next.
 """
 
-import hashlib
 import re
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from codec_cliff.downloads.records import locked
 from codec_cliff.downloads.sources import checkout
 from codec_cliff.downloads.transfer import fetch
 from codec_cliff.errors import DownloadError
+from codec_cliff.files import sha256
 
 
 def obtain(pinned: Pinned, cache: Path) -> Path:
@@ -109,8 +109,3 @@ def _verify(path: Path, name: str, expected: str | None, record: dict[str, Any])
             "have it downloaded again, and its record too only if the publisher is known to have replaced it"
         )
     record["files"][name] = {**stamp, "sha256": found}
-
-
-def sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,12 +1,16 @@
 """What a schema cannot say: rates, strides, protocols, tables and codecs that must fit together."""
 
 import math
+import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
 
 from codec_cliff.errors import ConfigError
-from codec_cliff.study.config import Study
-from codec_cliff.study.schema import suggestion
+from codec_cliff.study.config import Corpus, Study
+from codec_cliff.study.schema import SCHEMA, suggestion
 
 REFERENCE_CODECS = (
     "dac_16k",
@@ -138,15 +142,51 @@ def check_padding(study: Study) -> None:
 
 
 def check_corpus(study: Study) -> None:
-    """A folder is named where one is needed, and no split is both trained and tested on."""
+    """A folder is named where one is needed, and no split is read twice or both trained and tested on, whatever its path."""
     corpus = study.corpus
     if corpus.kind != "synthetic" and not corpus.root:
         raise ConfigError(f"corpus.root: a {corpus.kind} corpus needs the folder that holds its splits")
-    both = set(corpus.train) & set(corpus.test)
-    if both:
-        raise ConfigError(
-            f"corpus.test: {', '.join(sorted(both))} is also in corpus.train; test on speech that was not trained on"
-        )
+    for key, names, others in (("train", corpus.train, ()), ("test", corpus.test, corpus.train)):
+        for number, name in enumerate(names):
+            for other in names[:number]:
+                if _overlap(corpus, name, other):
+                    raise ConfigError(f"corpus.{key}: {name} and {other} hold the same folders; name each once")
+            for other in others:
+                if _overlap(corpus, name, other):
+                    also = (
+                        "also in corpus.train"
+                        if name == other
+                        else f"the same folder as {other} in corpus.train, or one in the other"
+                    )
+                    raise ConfigError(f"corpus.test: {name} is {also}; test on speech that was not trained on")
+
+
+def _overlap(corpus: Corpus, one: str, other: str) -> bool:
+    """Whether two splits are one folder, or one lies in the other, as they are written or where links lead."""
+    paths = [Path(corpus.root or "") / name for name in (one, other)]
+    written, real = [Path(os.path.abspath(path)) for path in paths], [path.resolve() for path in paths]
+    return any(a == b or a in b.parents or b in a.parents for a, b in (written, real))
+
+
+RATES = {  # Hz that a tool takes audio at; those that are not named take any
+    ("alignment.aligner", "pocketsphinx"): 16000,
+}
+
+
+def check_rates_of_tools(study: Study) -> None:
+    """No tool is chosen that cannot take the study's recordings: it would fail beside the trainings, or after them."""
+    for (key, tool), rate in RATES.items():
+        section, name = key.split(".")
+        if getattr(study, section)[name] == tool and study.sample_rate != rate:
+            raise ConfigError(
+                f"{key}: {tool} takes {rate} Hz, not the study's sample_rate of {study.sample_rate} Hz; choose another one "
+                f"({', '.join(_others(section, name, tool))}), or recordings at {rate} Hz"
+            )
+
+
+def _others(section: str, name: str, tool: str) -> list[str]:
+    schema = yaml.safe_load(SCHEMA.read_text())
+    return [other for other in schema["properties"][section]["properties"][name]["enum"] if other != tool]
 
 
 def check_probes(study: Study) -> None:

@@ -11,6 +11,7 @@ from codec_cliff.study.checks import (
     check_padding,
     check_probes,
     check_protocols,
+    check_rates_of_tools,
     check_tables,
 )
 from codec_cliff.study.config import (
@@ -27,7 +28,7 @@ from codec_cliff.study.config import (
     build,
     frozen,
 )
-from codec_cliff.study.schema import validated
+from codec_cliff.study.schema import validated, with_paths
 
 
 def load_study(values: Mapping[str, Any]) -> Study:
@@ -36,7 +37,7 @@ def load_study(values: Mapping[str, Any]) -> Study:
     Raises ConfigError naming the key and the remedy, before any job starts: unknown keys, wrong types, strides whose product
     does not make the frame rate, a rate that does not divide the sample rate, unknown protocols, metrics, backends and codecs.
     """
-    values = validated(values)
+    values = with_paths(validated(values))
     study = build(
         Study,
         {
@@ -59,6 +60,7 @@ def load_study(values: Mapping[str, Any]) -> Study:
     check_codebooks(study)
     check_padding(study)
     check_gpus(study)
+    check_rates_of_tools(study)
     return study
 
 

@@ -1,6 +1,7 @@
 """A configuration against its schema: defaults filled in, every error naming the key and the remedy."""
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import jsonschema
 import yaml
 
 from codec_cliff.errors import ConfigError
+from codec_cliff.files import expanded
 
 SCHEMA = Path(__file__).with_name("config.schema.yaml")
 
@@ -22,6 +24,23 @@ def validated(values: Mapping[str, Any]) -> dict[str, Any]:
     if errors:
         raise ConfigError("; ".join(_message(error) for error in errors))
     return values
+
+
+def with_paths(values: dict[str, Any]) -> dict[str, Any]:
+    """The values with `~` and variables in paths filled in; ConfigError where a variable is not set."""
+    corpus = values["corpus"]
+    return values | {
+        "cache": _path("cache", values["cache"]),
+        "corpus": corpus | {"root": _path("corpus.root", corpus["root"])},
+    }
+
+
+def _path(key: str, value: str | None) -> str | None:
+    if value is None:
+        return None
+    if unknown := re.search(r"^~|\$(\w+|\{[^}]*\})", expanded(value)):
+        raise ConfigError(f"{key}: {value}: there is no {unknown[0]} to fill in; set it, or write the path out")
+    return expanded(value)
 
 
 def _plain(value: Any) -> Any:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from codec_cliff.corpus.folder import BadFiles, read_folder, spread
+from codec_cliff.corpus.account import BadFiles
+from codec_cliff.corpus.folder import read_folder, spread
 from codec_cliff.corpus.manifest import Utterance, read_manifest
 from codec_cliff.corpus.store import decode_into_store, open_store
 from codec_cliff.errors import CorpusError

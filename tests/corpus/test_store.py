@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from codec_cliff.corpus.folder import BadFiles, read_folder
+from codec_cliff.corpus.account import BadFiles
+from codec_cliff.corpus.folder import read_folder
 from codec_cliff.corpus.manifest import Utterance, write_manifest
 from codec_cliff.corpus.store import (
     INT16_SCALE,

@@ -11,7 +11,8 @@ import soundfile
 from pocketsphinx import get_model_path
 
 from codec_cliff.corpus import synthetic
-from codec_cliff.corpus.folder import BadFiles, read_folder
+from codec_cliff.corpus.account import BadFiles
+from codec_cliff.corpus.folder import read_folder
 from codec_cliff.corpus.synthetic import INDEX, LEVEL_DB, PEAK, VOICES, make_synthetic, readings, sentences, speak
 from codec_cliff.errors import CorpusError
 

@@ -15,7 +15,8 @@ from safetensors.torch import load_file
 
 from codec_cliff.errors import CodecError, TrainingError
 from codec_cliff.models.dac import load_generator
-from codec_cliff.study.config import Run, load_study
+from codec_cliff.study.config import Run
+from codec_cliff.study.load import load_study
 from codec_cliff.training import checkpoint
 from codec_cliff.training.log import COLUMNS, open_table, read_rows
 from codec_cliff.training.loop import train

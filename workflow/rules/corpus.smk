@@ -1,6 +1,7 @@
 # Sections 3.1 and 3.4: the recordings, as one manifest and one audio store a split.
 CORPUS_ROOT = STUDY.corpus.root or f"{RESULTS}/corpus"
 SPLITS = {"train": STUDY.corpus.train, "test": STUDY.corpus.test}
+OTHER_SPLIT = {"train": "test", "test": "train"}
 LIMITS = {
     "train": STUDY.corpus.max_train_utterances,
     "test": STUDY.corpus.max_test_utterances,
@@ -76,8 +77,11 @@ rule prepare:
             if LIMITS[wildcards.split]
             else ""
         ),
+        other=lambda wildcards: f"{RESULTS}/data/{OTHER_SPLIT[wildcards.split]}.tsv",
+        other_splits=lambda wildcards: SPLITS[OTHER_SPLIT[wildcards.split]],
         bad_files=STUDY.corpus.bad_files,
         sample_rate=STUDY.sample_rate,
     shell:
         "python -m codec_cliff.corpus prepare --root {params.root:q} --splits {params.splits:q} {params.limit} --sample-rate {params.sample_rate}"
-        " --bad-files {params.bad_files} --manifest {output.manifest} --store {output.store} --skipped {output.skipped} > {log} 2>&1"
+        " --bad-files {params.bad_files} --manifest {output.manifest} --store {output.store} --skipped {output.skipped}"
+        " --apart-from {params.other} --other-splits {params.other_splits:q} > {log} 2>&1"
