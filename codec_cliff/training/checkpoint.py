@@ -1,6 +1,7 @@
 """Checkpoints that survive a kill: written aside, flushed, renamed; the previous one is kept until the new one is whole."""
 
 import fcntl
+import json
 import logging
 import os
 import shutil
