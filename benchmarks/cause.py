@@ -1,0 +1,206 @@
+"""Everything about the cause in one command on a lent card: the pilot's arms and the full width side by side, packed to come home.
+
+    python -m benchmarks.cause --corpus DIR --output DIR --rest DIR [--seconds 540] [--workers 10] [--tiny]
+
+Both halves are processes of their own; whatever becomes of them, what there is gets packed: `scores.tar.gz` anew every half minute,
+models in tar files by rank, as many into `--output` as may come home at once, the others into `--rest`. Laid into results/, `snakemake`
+goes on from them. `--tiny` rehearses it on a CPU in minutes.
+"""
+
+import argparse
+import contextlib
+import logging
+import os
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import yaml
+
+from codec_cliff.device import choose_device
+from codec_cliff.probes.side_by_side import merged, prepare, shared_gpu
+from codec_cliff.study.load import load_study
+
+log = logging.getLogger("cause")
+ROOT = Path(__file__).resolve().parents[1]
+PILOT = ("config.yaml", "profiles/pilot/study.yaml")
+ARCHIVE, HOME, FILES = int(15.5 * 2**20), 60 * 2**20, 8  # bytes a file, bytes and files at once
+HEAVY = (".safetensors", ".npy", ".pt", ".flac", ".npz")
+OF_A_MODEL = ("model.safetensors", "config.json", "run.json", "train.csv")
+TINY = {
+    "model": {"encoder_dim": 4, "decoder_dim": 32, "codebook_size": 16},
+    "training": {"steps": 6, "log_every_steps": 2, "keep_steps": [2, 4], "warmup_steps": 2},
+    "corpus": {"max_train_utterances": 20, "max_test_utterances": 3},
+}
+
+
+def tiny(overlay: str) -> dict:
+    """A study's overlay with everything small: its variants too."""
+    values = yaml.safe_load((ROOT / overlay).read_text())
+    values = {
+        **values,
+        **TINY,
+        "protocols": {"fixed-tokens": {"batch_seconds": 3.1}, "fixed-duration": {"batch_seconds": 1}},
+    }
+    if "longer" in values["probes"]["variants"]:
+        values["probes"]["variants"]["longer"]["training"] |= {"steps": 12, "keep_steps": [3, 6, 9]}
+        values["probes"] |= {"arms": values["probes"]["arms"][:4], "batch_seconds": 1}
+    else:
+        values["discriminator"] = {"enabled": True, "periods": [2], "fft_sizes": [256]}
+        values["training"] = {**TINY["training"], "steps": 100000, "keep_steps": list(range(2, 4000, 2))}
+    return values
+
+
+def pack(target: Path, files: Iterable[Path], root: Path, mode: str) -> None:
+    """An archive of those files that are there, whole or not at all."""
+    temporary = target.with_name(f".{target.name}.tmp")
+    with tarfile.open(temporary, mode) as archive:
+        for path in files:
+            with contextlib.suppress(FileNotFoundError):  # renamed while we looked
+                archive.add(path, path.relative_to(root))
+    os.replace(temporary, target)
+
+
+def small_files(root: Path) -> list[Path]:
+    """Everything but weights, stores and sound."""
+    found = (path for path in root.rglob("*") if path.is_file() and path.suffix not in HEAVY)
+    return sorted(path for path in found if not path.name.startswith(".") and path.name != "lock")
+
+
+def groups(folders: Sequence[list[Path]]) -> list[list[Path]]:
+    """Models, each a list of files, in groups that fit an archive, in their order."""
+    packed: list[list[Path]] = []
+    room = 0
+    for files in folders:
+        size = sum(path.stat().st_size for path in files) + 2048 * len(files)
+        if size > room:
+            packed.append([])
+            room = ARCHIVE
+        packed[-1] += files
+        room -= size
+    return packed
+
+
+def pack_models(work: Path, results: Path, codecs: Sequence[str], output: Path, rest: Path) -> None:
+    """The finished models by rank: archives into `output` while they fit beside what lies there, then into `rest`."""
+    folders = [results / "runs" / codec for codec in codecs]
+    finished = [[folder / name for name in OF_A_MODEL] for folder in folders if (folder / "run.json").exists()]
+    _place(work, groups(finished), "models", output, rest)
+
+
+def pack_sound(work: Path, results: Path, output: Path, rest: Path) -> None:
+    folders = [path for path in sorted((results / "reconstruction").glob("*")) if path.is_dir()]
+    _place(
+        work, groups([sorted(p for p in folder.rglob("*") if p.is_file()) for folder in folders]), "sound", output, rest
+    )
+
+
+def _place(work: Path, packed: Sequence[list[Path]], kind: str, output: Path, rest: Path) -> None:
+    for number, files in enumerate(packed, start=1):
+        there = [path for path in output.iterdir() if path.is_file()]
+        size = sum(path.stat().st_size for path in files) + 2048 * len(files) + 10240
+        home = len(there) < FILES - 1 and sum(path.stat().st_size for path in there) + size < HOME
+        pack((output if home else rest) / f"{kind}-{number:02d}.tar", files, work, "w")
+
+
+def started(
+    module: str, study: Sequence[str], corpus: Path, results: Path, log_file: Path, more: Sequence[str]
+) -> subprocess.Popen:
+    """One half, the leader of a process group of its own."""
+    command = [sys.executable, "-m", f"codec_cliff.probes.{module}", "--study", *study, "--corpus", str(corpus)]
+    with open(log_file, "a") as output:
+        return subprocess.Popen(
+            [*command, "--results", str(results), *more],
+            cwd=ROOT, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--corpus", required=True, type=Path)
+    parser.add_argument("--output", required=True, type=Path, help="what comes home first")
+    parser.add_argument("--rest", required=True, type=Path, help="archives for which there was no room there")
+    parser.add_argument("--work", type=Path, default=Path("/tmp/cause"))
+    parser.add_argument("--seconds", type=float, default=540)
+    parser.add_argument(
+        "--train", type=float, default=0.58, help="share of the seconds after which no training goes on"
+    )
+    parser.add_argument("--workers", type=int, default=10)
+    parser.add_argument("--judges", type=int, default=8)
+    parser.add_argument("--tiny", action="store_true")
+    options = parser.parse_args()
+    start = time.monotonic()
+    for folder in (options.output, options.rest, options.work):
+        folder.mkdir(parents=True, exist_ok=True)
+    logs = options.work / "cause.log"
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S",
+        handlers=[logging.StreamHandler(), logging.FileHandler(logs)],
+    )  # fmt: skip
+    overlays = {"pilot": "profiles/pilot/causes.yaml", "pilot-full-width": "profiles/pilot/full_width.yaml"}
+    studies = {name: [str(ROOT / path) for path in (*PILOT, overlay)] for name, overlay in overlays.items()}
+    if options.tiny:
+        for name, overlay in overlays.items():
+            path = options.work / f"{name}.yaml"
+            path.write_text(yaml.safe_dump(tiny(overlay)))
+            studies[name][-1] = str(path)
+    study = load_study(merged([Path(path) for path in studies["pilot"]]))
+    results = {name: options.work / name for name in studies}
+    prepare(study, options.corpus, results["pilot"] / "data")
+    (results["pilot-full-width"] / "data").mkdir(parents=True, exist_ok=True)
+    for path in (results["pilot"] / "data").iterdir():
+        with contextlib.suppress(FileExistsError):
+            os.link(path, results["pilot-full-width"] / "data" / path.name)
+    log.info("recordings ready after %.0f s", time.monotonic() - start)
+
+    def save_scores() -> None:
+        pack(options.output / "scores.tar.gz", small_files(options.work), options.work, "w:gz")
+
+    save_scores()
+    device = choose_device("auto")
+    with shared_gpu() if device.startswith("cuda") else contextlib.nullcontext(False) as shared:
+        log.info("%s; multi-process service: %s", device, "there" if shared else "not there")
+        spent = time.monotonic() - start
+        train, end = options.train * options.seconds - spent, options.seconds - spent - 35
+        times = ["--deadline", f"{train:.0f}", "--finish", f"{end:.0f}"]
+        side = ["--workers", str(options.workers), "--judges", str(options.judges)]
+        halves = [
+            started("side_by_side", studies["pilot"], options.corpus, results["pilot"], logs, [*times, *side]),
+            started(
+                "full_width", studies["pilot-full-width"], options.corpus, results["pilot-full-width"], logs, times
+            ),
+        ]
+        packed = False
+        last = time.monotonic()
+        while time.monotonic() - start < options.seconds - 25 and any(half.poll() is None for half in halves):
+            time.sleep(1)
+            if time.monotonic() - last > 30:
+                last = time.monotonic()
+                with contextlib.suppress(OSError):
+                    save_scores()
+            over = time.monotonic() - start > options.train * options.seconds + 35
+            if not packed and (over or halves[0].poll() is not None):
+                pack_models(options.work, results["pilot"], list(study.probe_runs), options.output, options.rest)
+                packed = True
+        for half in halves:
+            log.info("%s: exit %s", half.args[2], half.poll())
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(half.pid, signal.SIGKILL)  # its trainings too
+        if not packed:
+            pack_models(options.work, results["pilot"], list(study.probe_runs), options.output, options.rest)
+        pack_sound(options.work, results["pilot-full-width"], options.output, options.rest)
+        save_scores()
+    listed = [
+        f"{path.parent.name}/{path.name} {path.stat().st_size / 2**20:.1f} MiB"
+        for folder in (options.output, options.rest)
+        for path in sorted(folder.iterdir())
+    ]
+    log.info("%.0f s: %s", time.monotonic() - start, ", ".join(listed))
+
+
+if __name__ == "__main__":
+    main()

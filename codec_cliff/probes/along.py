@@ -1,0 +1,73 @@
+"""A training seen along its way: the weights that it kept at some steps, in every variant, and the norms of their taps.
+
+Does what zeroing the uncovered taps gives grow with training, as noise beside shrinking neighbours would, or fade?
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from codec_cliff.corpus.store import AudioStore, open_store
+from codec_cliff.device import choose_device
+from codec_cliff.errors import CodecError, exit_cleanly
+from codec_cliff.files import write_csv
+from codec_cliff.metrics.construct import construct
+from codec_cliff.models.dac import TrainedCodec, load_generator
+from codec_cliff.probes.drift import drift_rows
+from codec_cliff.probes.variants import measure
+
+FIRST = "decoder.model.0"  # the convolution over tokens
+
+Rows = list[dict[str, object]]
+
+
+def kept_steps(run_folder: Path) -> list[int]:
+    """The steps whose weights a run folder keeps, in their order."""
+    return sorted(int(path.parent.name) for path in (run_folder / "steps").glob("*/model.safetensors"))
+
+
+def step_rows(
+    run_folder: Path, step: int, store: AudioStore, scorers: Sequence[object], device: str
+) -> tuple[Rows, Rows]:
+    """Of the weights kept at `step`: scores, one row an utterance and variant, and tap norms, one row a tap of the first layer."""
+    run, model = load_generator(run_folder / "steps" / str(step))
+    leading = {"codec": run_folder.name, "step": step}
+    taps = [{**row, **leading} for row in drift_rows(run, model) if row["layer"] == FIRST]
+    scores, _ = measure(TrainedCodec(run, model, device), store, scorers)
+    return [{**row, **leading} for row in scores], taps
+
+
+def along(run_folder: Path, store: AudioStore, scorers: Sequence[object], device: str) -> tuple[Rows, Rows]:
+    """The rows of every step that a run kept; CodecError where it kept none."""
+    steps = kept_steps(run_folder)
+    if not steps:
+        raise CodecError(f"{run_folder}: keeps no weights along its training; list steps under training.keep_steps")
+    found = [step_rows(run_folder, step, store, scorers, device) for step in steps]
+    return [row for scores, _ in found for row in scores], [row for _, taps in found for row in taps]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run-folder", required=True, type=Path)
+    parser.add_argument("--manifest", required=True)
+    parser.add_argument("--store", required=True)
+    parser.add_argument("--metrics", required=True, nargs="+", help="metric:backend, as in stoi:pystoi")
+    parser.add_argument("--cache", default=None)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--scores", required=True, type=Path)
+    parser.add_argument("--taps", required=True, type=Path)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    store = open_store(arguments.manifest, arguments.store)
+    scorers = [
+        construct(*pair.split(":"))(store.utterances, arguments.cache, arguments.device) for pair in arguments.metrics
+    ]
+    scores, taps = along(arguments.run_folder, store, scorers, choose_device(arguments.device))
+    write_csv(arguments.scores, scores)
+    write_csv(arguments.taps, taps)
+
+
+if __name__ == "__main__":
+    exit_cleanly(main)
