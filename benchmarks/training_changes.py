@@ -51,9 +51,7 @@ class Ours:
     """Our step without some of its changes."""
 
     def __init__(self, without: list[str], precision: str):
-        arguments = argparse.Namespace(
-            clip_seconds=0.38, batch_clips=None, frame_rate=50, precision=precision, compile="off"
-        )
+        arguments = argparse.Namespace(clip_seconds=0.38, batch_clips=None, frame_rate=50, precision=precision)
         self.run, self.without = benchmark_run(arguments, "cpu"), without
         torch.manual_seed(0)
         self.audio = torch.randn(self.run.batch_clips, 1, self.run.clip_samples) * 0.1

@@ -38,7 +38,7 @@ def benchmark_run(arguments: argparse.Namespace, device: str) -> Run:
     config["protocols"] |= {"fixed-duration": clips, "fixed-tokens": clips}
     config["model"] |= {} if on_gpu else {"encoder_dim": 16, "decoder_dim": 384}
     precision = choose_precision(arguments.precision, device)
-    config["training"] |= {"precision": precision, "compile": arguments.compile}
+    config["training"] |= {"precision": precision}
     return load_study(config).runs[f"{arguments.frame_rate:g}hz"]
 
 
@@ -102,7 +102,6 @@ def arguments_of() -> argparse.Namespace:
     parser.add_argument(
         "--precision", default="auto", choices=("auto", "float32", "tf32", "bfloat16"), help="of our step"
     )
-    parser.add_argument("--compile", default="off", choices=("off", "default", "reduce-overhead"), help="of our step")
     parser.add_argument("--profile", action="store_true", help="where our step spends its time")
     return parser.parse_args()
 

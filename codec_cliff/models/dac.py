@@ -14,6 +14,7 @@ from torch import nn
 from codec_cliff.errors import CodecError, ResultsError
 from codec_cliff.files import read_json, sha256
 from codec_cliff.models.codec import CodecFacts, fit_length
+from codec_cliff.models.gpu.layers import replace_for_gpu
 from codec_cliff.models.layers import replace_layers
 from codec_cliff.models.periods import replace_column_convolutions
 from codec_cliff.models.quantizer import replace_quantizer
@@ -40,7 +41,7 @@ def build_generator(run: Run) -> DAC:
         sample_rate=run.sample_rate,
     )
     pad(model, run.model.padding)
-    return replace_quantizer(replace_layers(mend_odd_strides(model)))
+    return replace_for_gpu(replace_quantizer(replace_layers(mend_odd_strides(model))))
 
 
 def pad(model: nn.Module, mode: str) -> None:
@@ -74,7 +75,7 @@ def build_discriminator(run: Run) -> Discriminator:
         bands=[tuple(band) for band in run.discriminator.bands],
         sample_rate=run.sample_rate,
     )
-    return replace_column_convolutions(model)
+    return replace_for_gpu(replace_column_convolutions(model))
 
 
 class TrainedCodec:

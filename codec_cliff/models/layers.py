@@ -8,6 +8,9 @@ import torch
 from dac.nn.layers import Snake1d
 from torch import nn
 
+from codec_cliff.models.gpu.layers import GpuConv1d, snake
+from codec_cliff.models.gpu.switches import ways
+
 EPSILON = 1e-9  # as in dac.nn.layers.snake
 
 
@@ -33,22 +36,22 @@ class _Snake(torch.autograd.Function):
 
 
 class Snake(nn.Module):
-    """Drop-in for dac.nn.layers.Snake1d: x (B, C, T), one alpha a channel."""
+    """Drop-in for dac.nn.layers.Snake1d: x (B, C, T), one alpha a channel; on a GPU one kernel (gpu/kernels.py)."""
 
     def __init__(self, alpha: nn.Parameter):
         super().__init__()
         self.alpha = alpha
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return _Snake.apply(x, self.alpha)
+        return snake(x, None, self.alpha) if ways(x).snake else _Snake.apply(x, self.alpha)
 
 
-class PointwiseConv1d(nn.Conv1d):
+class PointwiseConv1d(GpuConv1d):
     """A convolution of one tap as a matrix product: the same figures, several times faster on a CPU."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """x (B, C, T) to (B, C', T)."""
-        if x.device.type != "cpu":
+        if x.device.type != "cpu" or ways(x).any:
             return super().forward(x)
         weight = self.weight[:, :, 0].expand(x.shape[0], -1, -1)
         return torch.baddbmm(self.bias[None, :, None], weight, x)
@@ -78,14 +81,14 @@ class _NarrowConvolution(torch.autograd.Function):
         return gradient_x, gradient_weight, gradient.sum((0, 2)), None
 
 
-class NarrowConv1d(nn.Conv1d):
+class NarrowConv1d(GpuConv1d):
     """A "same" convolution of few channels: on a CPU, torch's own backward takes twice as long on many short clips."""
 
     CHANNELS = 8  # above this, torch's own is the faster one
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """x (B, C, T) to (B, C', T)."""
-        if x.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
+        if x.device.type != "cpu" or torch.is_autocast_enabled("cpu") or ways(x).any:
             return super().forward(x)
         return _NarrowConvolution.apply(x, self.weight, self.bias, self.dilation[0])
 

@@ -11,10 +11,12 @@ import torch
 from dac.model.discriminator import MPD
 from torch import nn
 
+from codec_cliff.models.gpu.layers import GpuConv2d
+from codec_cliff.models.gpu.switches import ways
 from codec_cliff.models.winograd import column_kernels, convolve_columns
 
 
-class ColumnConv2d(nn.Conv2d):
+class ColumnConv2d(GpuConv2d):
     """Drop-in for a convolution of kernel (taps, 1), padding taps // 2 and many channels."""
 
     CHANNELS = 128  # below this many, the transforms cost more than the products they save
@@ -23,7 +25,7 @@ class ColumnConv2d(nn.Conv2d):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """x (B, C, L, P) to (B, D, L', P)."""
-        if x.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
+        if x.device.type != "cpu" or torch.is_autocast_enabled("cpu") or ways(x).any:
             return super().forward(x)
         return convolve_columns(x, self._kernels(), self.bias, self.kernel_size[0], self.stride[0])
 
@@ -39,15 +41,20 @@ class ColumnConv2d(nn.Conv2d):
 def frozen(model: nn.Module) -> Iterator[None]:
     """No gradients for the model's weights, and what is computed from them alone is computed once."""
     layers = [module for module in model.modules() if isinstance(module, ColumnConv2d)]
+    normed = [module for module in model.modules() if module._forward_pre_hooks]
     model.requires_grad_(False)
     for layer in layers:
         layer.shared = {}
+    for layer in normed:
+        layer.kept_weight = {}
     try:
         yield
     finally:
         model.requires_grad_(True)
         for layer in layers:
             layer.shared = None
+        for layer in normed:
+            layer.kept_weight = None
 
 
 def replace_column_convolutions(model: nn.Module) -> nn.Module:

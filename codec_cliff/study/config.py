@@ -119,7 +119,7 @@ class Training:
     salient_tries: int = 1
     phase_shift: bool = False
     precision: str = "float32"
-    compile: str = "off"
+    deterministic: bool = False
     resident_store: bool = True
     micro_batch_clips: int | None = None
     keep_steps: tuple[int, ...] = ()
@@ -206,8 +206,8 @@ class Run:
 
 
 # What may differ between two trainings that make the same weights: where they run and how they are watched.
-FREE_KEYS = ("device", "log_every_steps", "checkpoint_every_seconds", "compile", "resident_store", "micro_batch_clips")
-FREE_KEYS += ("keep_steps",)
+FREE_KEYS = ("device", "log_every_steps", "checkpoint_every_seconds", "deterministic", "resident_store")
+FREE_KEYS += ("micro_batch_clips", "keep_steps")
 
 
 def digest(run: Run) -> str:

@@ -20,6 +20,7 @@ from codec_cliff.errors import ResultsError, TrainingError
 from codec_cliff.files import atomic_path, read_json
 from codec_cliff.models.dac import is_whole
 from codec_cliff.study.config import Run, digest
+from codec_cliff.training.step import restore
 
 log = logging.getLogger("training")
 NAME = "checkpoint.pt"
@@ -83,7 +84,7 @@ def restore_parts(parts: Mapping[str, Any], state: Mapping[str, Any], folder: Pa
     """Put a checkpoint's states into networks, optimisers and schedules; TrainingError where they are of other shapes."""
     try:
         for name, part in parts.items():
-            part.load_state_dict(state[name])
+            restore(part, state[name])
     except (KeyError, RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise TrainingError(

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +34,7 @@ from codec_cliff.training.checkpoint import (
     save_weights,
 )
 from codec_cliff.training.clips import ClipSource, step_clips
+from codec_cliff.training.graph import Stepper, own_stream
 from codec_cliff.training.log import (
     ClipTally,
     CodesInUse,
@@ -44,9 +46,9 @@ from codec_cliff.training.log import (
     write_bad_step,
     write_row,
 )
-from codec_cliff.training.memory import choose_micro_batch, store_fits
+from codec_cliff.training.memory import choose_micro_batch, measured_bytes, needed_bytes, store_fits
 from codec_cliff.training.parallel import Team, team
-from codec_cliff.training.step import MicroBatch, build_networks, optimise
+from codec_cliff.training.step import MicroBatch, build_networks, state_of
 
 COLLAPSED = 0.1  # below this share of the codes that could be in use, a run is warned of as collapsed
 MIN_FRAMES_TO_JUDGE = 100
@@ -71,11 +73,15 @@ class Stop:
         return "the soft deadline" if self.deadline is not None and time.monotonic() > self.deadline else None
 
 
-def set_arithmetic(precision: str, device: str, threads: int) -> None:
-    """How the process computes: threads, what the GPU may round, and memory that is kept."""
+def set_arithmetic(precision: str, device: str, threads: int, deterministic: bool = False) -> None:
+    """How the process computes: threads, what the GPU may round, in which order it adds, and memory that is kept."""
     torch.set_num_threads(threads)
     if device.startswith("cuda"):
-        torch.backends.cudnn.benchmark = True  # every step has the same shapes
+        torch.backends.cudnn.benchmark = False  # trying every kernel takes most of a minute a start, and gains nothing
+        if deterministic:
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+            torch.utils.deterministic.fill_uninitialized_memory = False
+        torch.use_deterministic_algorithms(deterministic)
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
     else:
         keep_freed_memory()
@@ -94,7 +100,7 @@ def train(run: Run, store: AudioStore, folder: Path, stop: Stop, threads: int = 
             "snakemake clean_branch --config branch=%s", run.codec, run.codec,
         )  # fmt: skip
         return
-    with team(choose_device(run.training.device)) as (members, device):
+    with team(choose_device(run.training.device)) as (members, device), own_stream(device):
         _train(run, store, folder, stop, threads, members, device, recordings)
 
 
@@ -108,7 +114,7 @@ def _train(
 
     # a checkpoint's own precision and micro-batch: others would round otherwise
     precision = (state or {}).get("precision") or choose_precision(run.training.precision, device)
-    set_arithmetic(precision, device, threads)
+    set_arithmetic(precision, device, threads, run.training.deterministic)
     exact = replace(run, training=replace(run.training, precision=precision))
     torch.manual_seed(run.seed)
     networks = build_networks(run, device, members.wrap)
@@ -124,8 +130,10 @@ def _train(
     log.info("%s", describe(exact, parts["generator"], device, store))
     if untrained := coverage.warning(run):
         log.warning("%s: %s", run.codec, untrained)
-    micro = MicroBatch(clips_at_once or choose_micro_batch(run, device, rows.stop - rows.start), run.codec)
-    source = ClipSource(store, run, device, store_fits(run, store, device, micro.clips))
+    needed = measured_bytes(networks, exact, device) if device.startswith("cuda") else needed_bytes(run)
+    micro = MicroBatch(clips_at_once or choose_micro_batch(run, device, rows.stop - rows.start, needed), run.codec)
+    source = ClipSource(store, run, device, store_fits(run, store, device, micro.clips, needed))
+    stepper = Stepper(networks, exact, device, micro, "several GPUs" if members.size > 1 else None)
     tally = ClipTally(run, state["clip_tally"] if state and "clip_tally" in state else None)
 
     start = saved = shown = time.monotonic()
@@ -150,7 +158,7 @@ def _train(
         check_finite()
         codes_in_use.seen = members.largest(codes_in_use.seen.to(torch.uint8)).bool()
         if members.writes:
-            states = {"recordings": recordings} | {name: part.state_dict() for name, part in parts.items()}
+            states = {"recordings": recordings} | {name: state_of(part) for name, part in parts.items()}
             tracker = {"codes_seen": codes_in_use.seen.cpu(), "code_frames": codes_in_use.frames}
             tracker |= {"precision": precision, "micro_batch_clips": micro.clips, "clip_tally": tally.state()}
             save_checkpoint(
@@ -172,7 +180,7 @@ def _train(
         tally.add(clips.crops)
 
         # forward, discriminators, generator
-        outcome = optimise(networks, exact, audio, levels, micro)
+        outcome = stepper(audio, levels)
         finite = torch.stack(
             [torch.isfinite(value) for value in (*outcome.losses.values(), *outcome.norms.values())]
         ).all()
@@ -186,7 +194,7 @@ def _train(
             row = {name: members.mean(value).item() for name, value in outcome.losses.items()}
             row |= {"gradient_norm": outcome.norms["generator"].item(), "codes_in_use": codes_in_use.share(members)}
             row |= {"step": done, "seconds": seconds(), "audio_seconds": done * run.batch_clips * run.clip_seconds}
-            row |= {"learning_rate": parts["generator_schedule"].get_last_lr()[0], **tally.shares}
+            row |= {"learning_rate": float(parts["generator_schedule"].get_last_lr()[0]), **tally.shares}
             if members.writes:
                 write_row(table, row)
             if codes_in_use.frames >= MIN_FRAMES_TO_JUDGE and row["codes_in_use"] < COLLAPSED:
@@ -225,6 +233,7 @@ def _train(
     collapsed = row["codes_in_use"] < COLLAPSED
     record = run_record(exact, device, seconds(), warnings, collapsed, tally.shares, micro.clips)
     record |= {"digest": digest(run), "recordings": recordings}
+    record |= {"cuda_graph": stepper.captured, "cuda_graph_reason": stepper.reason}
     record["weights_sha256"] = sha256(folder / "model.safetensors")
     with atomic_path(folder / "run.json") as temporary:
         temporary.write_text(json.dumps(record, indent=1))

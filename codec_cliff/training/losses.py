@@ -6,6 +6,9 @@ import torch
 import torchaudio
 from torch import nn
 
+from codec_cliff.models.gpu.spectra import reflect, spectra
+from codec_cliff.models.gpu.switches import ways
+
 # https://github.com/descriptinc/descript-audio-codec/blob/c7cfc5d/conf/final/16khz.yml
 WINDOW_LENGTHS = (32, 64, 128, 256, 512, 1024, 2048)
 N_MELS = (5, 10, 20, 40, 80, 160, 320)
@@ -39,6 +42,9 @@ class MultiScaleMelLoss(nn.Module):
 
     def _log_mel(self, audio: torch.Tensor, length: int) -> torch.Tensor:
         window, bank = getattr(self, f"window_{length}"), getattr(self, f"bank_{length}")
+        if ways(audio).spectra:
+            spectrum = spectra(reflect(audio[:, 0], length // 2, length // 2), window, length // 4)
+            return (spectrum.abs() @ bank.T).clamp(min=CLAMP).log10()
         spectrum = torch.stft(
             audio[:, 0], length, length // 4, window=window, center=True, return_complex=True
         )  # (B, F, frames)

@@ -12,7 +12,7 @@ from codec_cliff.corpus.store import AudioStore
 from codec_cliff.models.dac import build_discriminator, build_generator
 from codec_cliff.study.config import Run
 from codec_cliff.training.losses import MultiScaleMelLoss
-from codec_cliff.training.step import Networks, discriminate, losses_of
+from codec_cliff.training.step import Networks, discriminate, discriminator_gradients, generator_gradients, losses_of
 
 log = logging.getLogger("training")
 USABLE = 0.85  # of what is free: the rest is workspace, fragments and the estimate's error
@@ -46,6 +46,30 @@ def needed_bytes(run: Run) -> tuple[int, int]:
     return 16 * parameters, max(second, of_generator.bytes + of_discriminator.bytes)
 
 
+def measured_bytes(networks: Networks, run: Run, device: str) -> tuple[int, int]:
+    """The same two numbers from trial steps of one clip and of two on a GPU; weights, moments and random states stay as they are."""
+    peaks = [_trial_peak(networks, run, device, clips) for clips in (1, 2)]
+    per_clip = max(1, peaks[1] - peaks[0])
+    weights = sum(parameter.numel() for part in modules(networks) for parameter in part.parameters())
+    return torch.cuda.memory_allocated(device) + peaks[0] - per_clip + 8 * weights, per_clip
+
+
+def _trial_peak(networks: Networks, run: Run, device: str, clips: int) -> int:
+    """Bytes that a step's gradients take of a GPU beyond what was there."""
+    random = torch.Generator().manual_seed(0)
+    audio = (torch.randn(clips, 1, run.clip_samples, generator=random) * 0.1).to(device)
+    levels = torch.full((clips,), run.model.n_codebooks, device=device)
+    torch.cuda.reset_peak_memory_stats(device)
+    before, output = torch.cuda.memory_allocated(device), None
+    if networks.discriminator is not None:
+        _, output = discriminator_gradients(networks, run, audio, levels, clips)
+    generator_gradients(networks, run, audio, levels, clips, output)
+    peak = torch.cuda.max_memory_allocated(device) - before
+    for module in modules(networks):
+        module.zero_grad(set_to_none=True)
+    return peak
+
+
 def modules(networks: object) -> list[nn.Module]:
     return [part for part in vars(networks).values() if isinstance(part, nn.Module)]
 
@@ -74,8 +98,8 @@ class Kept(torch.autograd.graph.saved_tensors_hooks):
 
 def free_bytes(device: str) -> int:
     """Memory free on the GPU, or of this machine and the control group that the process runs in."""
-    if device.startswith("cuda"):
-        return torch.cuda.mem_get_info(device)[0]
+    if device.startswith("cuda"):  # what this process holds and does not use counts as free
+        return torch.cuda.mem_get_info(device)[0] + torch.cuda.memory_reserved(device)
     fields = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
     available = int(fields["MemAvailable"].split()[0]) * 1024
     limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
@@ -84,11 +108,11 @@ def free_bytes(device: str) -> int:
     return available
 
 
-def choose_micro_batch(run: Run, device: str, batch_clips: int) -> int:
+def choose_micro_batch(run: Run, device: str, batch_clips: int, needed: tuple[int, int]) -> int:
     """The configured number of clips at once, or the most that fit, in parts of equal size; says what it found."""
     if run.training.micro_batch_clips is not None:
         return min(run.training.micro_batch_clips, batch_clips)
-    fixed, per_clip = needed_bytes(run)
+    fixed, per_clip = needed
     free = free_bytes(device)
     fitting = max(1, int((USABLE * free - fixed) // per_clip))
     clips = math.ceil(batch_clips / math.ceil(batch_clips / min(fitting, batch_clips)))
@@ -99,9 +123,9 @@ def choose_micro_batch(run: Run, device: str, batch_clips: int) -> int:
     return clips
 
 
-def store_fits(run: Run, store: AudioStore, device: str, clips: int) -> bool:
+def store_fits(run: Run, store: AudioStore, device: str, clips: int, needed: tuple[int, int]) -> bool:
     """Whether the recordings may lie on the device beside a step; on a CPU they are memory-mapped as they are."""
     if not device.startswith("cuda") or not run.training.resident_store:
         return False
-    fixed, per_clip = needed_bytes(run)
+    fixed, per_clip = needed
     return store.samples.nbytes < USABLE * free_bytes(device) - fixed - clips * per_clip

@@ -82,20 +82,21 @@ def build_networks(run: Run, device: str, wrap: Callable[[nn.Module], nn.Module]
     generator = build_generator(run).to(device)
     discriminator = build_discriminator(run).to(device) if run.discriminator.enabled else None
     parts: dict[str, Any] = {"generator": generator}
-    parts["generator_optimizer"], parts["generator_schedule"] = optimizer(generator, run)
+    parts["generator_optimizer"], parts["generator_schedule"] = optimizer(generator, run, device)
     if discriminator is not None:
         parts["discriminator"] = discriminator
-        parts["discriminator_optimizer"], parts["discriminator_schedule"] = optimizer(discriminator, run)
-    if run.training.compile != "off":
-        mode = None if run.training.compile == "default" else run.training.compile
-        for module in filter(None, (generator, discriminator)):
-            module.compile(mode=mode)
+        parts["discriminator_optimizer"], parts["discriminator_schedule"] = optimizer(discriminator, run, device)
     wrapped = [None if module is None else wrap(module) for module in (generator, discriminator)]
     return Networks(*wrapped, MultiScaleMelLoss(run.sample_rate).to(device), parts)
 
 
-def optimizer(module: nn.Module, run: Run) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
-    """AdamW with a per-step exponential decay, after a linear warm-up where one is configured."""
+def optimizer(
+    module: nn.Module, run: Run, device: str
+) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+    """AdamW with a per-step exponential decay, after a linear warm-up where one is configured.
+
+    On a GPU everything that it reads lies there, the learning rate too, so that a step can be captured (graph.py).
+    """
     training = run.training
     adamw = torch.optim.AdamW(
         module.parameters(),
@@ -108,7 +109,29 @@ def optimizer(module: nn.Module, run: Run) -> tuple[torch.optim.Optimizer, torch
     def factor(step: int) -> float:
         return training.learning_rate_decay**step * min(1.0, (step + 1) / max(1, training.warmup_steps))
 
-    return adamw, torch.optim.lr_scheduler.LambdaLR(adamw, factor)
+    schedule = torch.optim.lr_scheduler.LambdaLR(adamw, factor)
+    for group in adamw.param_groups if device.startswith("cuda") else ():
+        group |= {"capturable": True, "lr": torch.tensor(group["lr"], device=device)}
+    return adamw, schedule
+
+
+def state_of(part: Any) -> dict[str, Any]:
+    """A part's state as any device reads it: what a captured step holds in tensors, in numbers."""
+    state = part.state_dict()
+    for group in state.get("param_groups", ()):
+        group |= {"capturable": False, "lr": float(group["lr"])}
+    if "_last_lr" in state:
+        state["_last_lr"] = [float(rate) for rate in state["_last_lr"]]
+    return state
+
+
+def restore(part: Any, state: dict[str, Any]) -> None:
+    """Load a part's state; what a captured step reads stays where it lies."""
+    groups = [dict(group) for group in getattr(part, "param_groups", ())]
+    part.load_state_dict(state)
+    for group, before in zip(getattr(part, "param_groups", ()), groups, strict=True):
+        if isinstance(before["lr"], torch.Tensor):
+            group |= {"capturable": True, "lr": before["lr"].fill_(group["lr"])}
 
 
 def optimise(networks: Networks, run: Run, audio: torch.Tensor, levels: torch.Tensor, micro: MicroBatch) -> Outcome:
@@ -116,6 +139,20 @@ def optimise(networks: Networks, run: Run, audio: torch.Tensor, levels: torch.Te
 
     Gradients are those of the whole batch, for every loss is a mean over clips of equal length.
     """
+    outcome = compute(networks, run, audio, levels, micro)
+    advance(networks)
+    return outcome
+
+
+def advance(networks: Networks) -> None:
+    """The next step's learning rates."""
+    for name, part in networks.parts.items():
+        if name.endswith("_schedule"):
+            part.step()
+
+
+def compute(networks: Networks, run: Run, audio: torch.Tensor, levels: torch.Tensor, micro: MicroBatch) -> Outcome:
+    """A step without its schedules: all that a GPU does."""
     parts, norms, discriminator_losses, output = networks.parts, {}, {}, None
     if networks.discriminator is not None:
         discriminator_losses, output = micro.attempt(discriminator_gradients, networks, run, audio, levels)
@@ -188,10 +225,9 @@ def losses_of(networks: Networks, run: Run, output: dict[str, torch.Tensor], aud
 
 
 def update(parts: dict[str, Any], name: str, clip: float) -> torch.Tensor:
-    """Clip a network's gradients, step its optimiser and schedule; returns the norm before clipping."""
+    """Clip a network's gradients and step its optimiser; returns the norm before clipping."""
     norm = nn.utils.clip_grad_norm_(parts[name].parameters(), clip)
     parts[f"{name}_optimizer"].step()
-    parts[f"{name}_schedule"].step()
     return norm
 
 

@@ -1,1 +1,0 @@
-"""Anyone's reconstructions: folders of recordings in, the study's metrics, tables and page out (`codec-cliff evaluate`)."""

@@ -1,0 +1,122 @@
+"""The GPU's layers against torch's own, values and gradients: Triton's kernels in its interpreter, the rest as it is."""
+
+import os
+
+os.environ.setdefault("TRITON_INTERPRET", "1")  # before Triton is imported anywhere
+
+import pytest
+import torch
+from dac.nn.layers import snake as dac_snake
+from torch import nn
+
+from codec_cliff.models.gpu import kernels
+from codec_cliff.models.gpu.products import FromOneChannel, ToOneChannel
+from codec_cliff.models.gpu.spectra import reflect, spectra
+
+SHAPES = [(2, 5, 77), (1, 96, 130), (3, 64, 1), (2, 3, 600)]
+
+
+def compare(ours, theirs, inputs, rtol=1e-4, atol=1e-5):
+    """Values and gradients of two functions of the same tensors."""
+    results = []
+    for function in (ours, theirs):
+        given = [tensor.detach().clone().requires_grad_() for tensor in inputs]
+        y = function(*given)
+        torch.manual_seed(7)
+        y.backward(torch.randn(y.shape).to(y.dtype))
+        results.append([y.float(), *(tensor.grad.float() for tensor in given)])
+    for mine, other in zip(*results, strict=True):
+        scale = other.abs().max().item() + 1e-12
+        torch.testing.assert_close(mine / scale, other / scale, rtol=rtol, atol=atol)
+
+
+def laid_out(x: torch.Tensor, last: bool) -> torch.Tensor:
+    return x.transpose(1, 2).contiguous().transpose(1, 2) if last else x
+
+
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_snake(shape, last, dtype):
+    torch.manual_seed(0)
+    x = torch.randn(shape).to(dtype)
+    bias, alpha = torch.randn(shape[1]), torch.rand(1, shape[1], 1) * 3 + 0.1
+    tolerance = {"rtol": 1e-4, "atol": 1e-5} if dtype == torch.float32 else {"rtol": 0.01, "atol": 0.005}
+
+    def theirs(x, bias, alpha):
+        return dac_snake(x.float() + bias[:, None], alpha).to(dtype)
+
+    compare(lambda x, b, a: kernels.Snake.apply(laid_out(x, last), b, a), theirs, [x, bias, alpha], **tolerance)
+    compare(
+        lambda x, a: kernels.Snake.apply(laid_out(x, last), None, a),
+        lambda x, a: dac_snake(x.float(), a).to(dtype), [x, alpha], **tolerance,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_bias_and_leaky_relu(shape, last, dtype):
+    torch.manual_seed(0)
+    x, bias = torch.randn(shape).to(dtype), torch.randn(shape[1])
+    tolerance = {} if dtype == torch.float32 else {"rtol": 0.01, "atol": 0.005}
+    compare(
+        lambda x, b: kernels.BiasLeaky.apply(laid_out(x, last), b, 0.1),
+        lambda x, b: nn.functional.leaky_relu(x.float() + b[:, None], 0.1).to(dtype), [x, bias], **tolerance,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("shape", [(4, 3, 7), (5, 1, 9), (2, 33, 5, 1), (3, 2, 3, 9), (2, 300, 7)])
+def test_weight_norm(shape, last):
+    torch.manual_seed(0)
+    v, g = torch.randn(shape), torch.rand(shape[0], *[1] * (len(shape) - 1)) + 0.5
+    compare(
+        lambda v, g: kernels.WeightNorm.apply(v, g, torch.float32, last),
+        lambda v, g: torch._weight_norm(v, g, 0), [v, g],
+    )  # fmt: skip
+    rough = kernels.WeightNorm.apply(v, g, torch.bfloat16, last)
+    torch.testing.assert_close(rough, torch._weight_norm(v, g, 0).bfloat16(), rtol=0.01, atol=0)
+    assert rough.movedim(1, -1).is_contiguous() == last or 1 in (shape[1], v[0, 0].numel())
+
+
+@pytest.mark.parametrize(
+    ("length", "columns", "taps", "stride"),
+    [(50, 1, 7, 1), (61, 3, 5, 3), (17, 11, 5, 3), (18, 2, 5, 3), (19, 2, 4, 2)],
+)
+def test_convolution_from_one_channel(length, columns, taps, stride):
+    torch.manual_seed(0)
+    x, w = torch.randn(2, 1, length, columns), torch.randn(6, 1, taps, 1)
+    padding = taps // 2
+    compare(
+        lambda x, w: FromOneChannel.apply(x, w, stride, padding),
+        lambda x, w: nn.functional.conv2d(x, w, None, (stride, 1), (padding, 0)), [x, w],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("size", "kernel"), [((1, 50), (1, 7)), ((20, 3), (3, 1)), ((6, 11), (3, 3))])
+def test_convolution_to_one_channel(size, kernel):
+    torch.manual_seed(0)
+    x = torch.randn(2, 5, *size)
+    w = torch.randn(1, 5, *kernel)
+    compare(
+        lambda x, w: ToOneChannel.apply(x.contiguous(memory_format=torch.channels_last), w),
+        lambda x, w: nn.functional.conv2d(x, w, None, 1, (kernel[0] // 2, kernel[1] // 2)), [x, w],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("left", "right"), [(0, 3), (4, 4), (5, 0)])
+def test_reflection(left, right):
+    x = torch.randn(2, 1, 20)
+    compare(lambda x: reflect(x, left, right), lambda x: nn.functional.pad(x, (left, right), mode="reflect"), [x])
+
+
+@pytest.mark.parametrize(("length", "window"), [(64, 32), (100, 32), (133, 64)])
+def test_spectra(length, window):
+    torch.manual_seed(0)
+    x, shape = torch.randn(2, length), torch.hann_window(window)
+
+    def theirs(x):
+        return torch.stft(x, window, window // 4, window=shape, center=False, return_complex=True).transpose(1, 2).abs()
+
+    compare(lambda x: spectra(x, shape, window // 4).abs(), theirs, [x])
