@@ -5,7 +5,7 @@ process: other work on the machine does not change them. Start-up is part of eve
 further job costs; where it grows from line to line, something grows faster than the study. The last line is the time per job at
 the largest scale over that at the smallest.
 
-    python benchmarks/dag.py [--scales 1 4 16] [--runs 16]
+    python -m benchmarks.dag [--scales 1 4 16] [--runs 16]
 """
 
 import argparse

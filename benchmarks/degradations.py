@@ -1,6 +1,8 @@
 """Speech made worse by known amounts, for benchmarks and for seeing each metric react in the right order.
 
-python benchmarks/degradations.py --corpus DIR --split test-clean      prints the table of docs/metrics.md
+    python -m benchmarks.degradations [--corpus DIR --split test-clean]
+
+With LibriSpeech it prints the table of docs/metrics.md.
 """
 
 import argparse
@@ -13,10 +15,9 @@ import numpy as np
 import soundfile
 import torch
 
-from codec_cliff.corpus.account import BadFiles
-from codec_cliff.corpus.folder import read_folder
+from benchmarks.speech import RATE, add_speech, corpus, prepare
 from codec_cliff.corpus.manifest import Utterance, write_manifest
-from codec_cliff.corpus.store import AudioStore, decode_into_store, open_store
+from codec_cliff.corpus.store import AudioStore
 from codec_cliff.metrics.__main__ import measure
 from codec_cliff.metrics.construct import construct
 from codec_cliff.metrics.pairs import open_pairs
@@ -25,7 +26,6 @@ from codec_cliff.metrics.scorer import WITH_REFERENCE
 from codec_cliff.metrics.waveform import rms
 from codec_cliff.models.reference.opus import Opus
 
-RATE = 16000
 Degradation = Callable[[np.ndarray], np.ndarray]
 
 
@@ -74,14 +74,6 @@ LADDERS: dict[str, dict[str, Degradation]] = {
 }
 
 
-def prepare(corpus: Path, split: str, folder: Path, limit: int | None = None) -> AudioStore:
-    """Manifest and audio store of a split, `test.tsv` and `test.npy` in `folder`."""
-    bad_files = BadFiles(skip=False)
-    utterances = decode_into_store(folder / "test.npy", read_folder(corpus, [split], RATE, bad_files, limit), bad_files)
-    write_manifest(folder / "test.tsv", utterances)
-    return open_store(folder / "test.tsv", folder / "test.npy")
-
-
 def reconstruct(store: AudioStore, folder: Path, degrade: Degradation, rate: int = RATE) -> Path:
     """Every utterance through `degrade`, as 16-bit FLAC with its manifest, whose path is returned."""
     rows: list[Utterance] = []
@@ -115,8 +107,7 @@ def corpus_figures(rows: dict[str, list[dict]]) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--corpus", type=Path, default=Path("../shared/data/LibriSpeech"))
-    parser.add_argument("--split", default="test-clean")
+    add_speech(parser)
     parser.add_argument("--mcd", default="mel_cepstral_distance", choices=("mel_cepstral_distance", "pymcd"))
     parser.add_argument("--metrics", nargs="+", default=["stoi", "wer", "mcd", "spk_sim", "naturalness"])
     parser.add_argument("--utterances", type=int, default=None, help="a subset spread over the speakers")
@@ -125,7 +116,7 @@ def main() -> None:
     backends |= {"naturalness": "dnsmos_p808"}
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        store = prepare(options.corpus, options.split, folder, options.utterances)
+        store = prepare(*corpus(options, folder), folder, options.utterances)
         print(
             f"{len(store.utterances)} recordings, {store.seconds:.0f} s, {len({each.speaker_id for each in store.utterances})} speakers"
         )
@@ -135,7 +126,7 @@ def main() -> None:
         header = None
         for label, degrade in (pair for ladder in LADDERS.values() for pair in ladder.items()):
             manifest = reconstruct(store, folder / label.replace("/", "-"), degrade)
-            pairs = open_pairs(folder / "test.tsv", folder / "test.npy", manifest)
+            pairs = open_pairs(folder / "speech.tsv", folder / "speech.npy", manifest)
             files = {name: folder / f"{name}.npz" if name in WITH_REFERENCE else None for name in scorers}
             rows = {name: measure(name, scorer, pairs, files[name]) for name, scorer in scorers.items()}
             figures = corpus_figures(rows)

@@ -1,6 +1,6 @@
 """Metrics a second, against the plain way: one process, each library called file by file, the recording's side anew for each codec.
 
-    python benchmarks/evaluation.py [--corpus DIR] [--split test-clean] [--utterances N]
+    python -m benchmarks.evaluation [--corpus DIR --split test-clean] [--utterances N]
 
 Eight systems over the same recordings; the suite of the demo (every backend that runs offline). Both sides import and load
 their models beforehand and read the same FLACs. The plain side is one process whose ONNX session has one thread that
@@ -26,8 +26,9 @@ import dac
 import numpy as np
 import torch
 import torchaudio
-from degradations import RATE, Degradation, noise, opus, prepare, reconstruct, shift, smear
 
+from benchmarks.degradations import Degradation, noise, opus, reconstruct, shift, smear
+from benchmarks.speech import RATE, add_speech, corpus, prepare
 from codec_cliff.corpus.store import open_store
 from codec_cliff.corpus.transcripts import NORMALISERS
 from codec_cliff.metrics import waveform
@@ -92,7 +93,7 @@ class Plain:
 
         from codec_cliff.metrics.recognisers.pocketsphinx import Pocketsphinx
 
-        store = open_store(folder / "test.tsv", folder / "test.npy")
+        store = open_store(folder / "speech.tsv", folder / "speech.npy")
         torch.set_num_threads(1)
         self.encoder = VoiceEncoder("cpu", verbose=False)
         self.recogniser = Pocketsphinx([utterance.transcript for utterance in store.utterances])
@@ -194,21 +195,21 @@ _SCORERS: dict = {}
 
 def start_worker(folder: Path, metrics: list[str]) -> None:
     torch.set_num_threads(1)
-    store = open_store(folder / "test.tsv", folder / "test.npy")
+    store = open_store(folder / "speech.tsv", folder / "speech.npy")
     _SCORERS.update({name: construct(name, BACKENDS[name])(store.utterances, None, "cpu") for name in metrics})
     waveform.resample(store.audio(0)[:100], RATE, 24000)  # imports scipy's filters
 
 
 def references(folder: Path, metric: str):
     used, start = time.process_time(), time.perf_counter()
-    store = open_store(folder / "test.tsv", folder / "test.npy")
+    store = open_store(folder / "speech.tsv", folder / "speech.npy")
     write_references(folder / f"{metric}.npz", store, _SCORERS[metric])
     return metric, None, [], time.perf_counter() - start, time.process_time() - used
 
 
 def job(folder: Path, metric: str, system: str):
     used, start = time.process_time(), time.perf_counter()
-    pairs = open_pairs(folder / "test.tsv", folder / "test.npy", folder / system / "manifest.tsv")
+    pairs = open_pairs(folder / "speech.tsv", folder / "speech.npy", folder / system / "manifest.tsv")
     rows = measure(metric, _SCORERS[metric], pairs, folder / f"{metric}.npz" if metric in WITH_REFERENCE else None)
     return metric, system, rows, time.perf_counter() - start, time.process_time() - used
 
@@ -260,7 +261,7 @@ def peak_memory(folder: Path, system: str) -> float:
         "import sys\nfrom codec_cliff.metrics.__main__ import main\nmain(sys.argv[1:])\n"
         "print(next(line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')))"
     )
-    arguments = f"--metric stoi --backend pystoi --manifest {folder}/test.tsv --store {folder}/test.npy".split()
+    arguments = f"--metric stoi --backend pystoi --manifest {folder}/speech.tsv --store {folder}/speech.npy".split()
     arguments += f"--reconstruction {folder}/{system}/manifest.tsv --output {folder}/memory.csv".split()
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
     return int(done.stdout.split()[-1]) / 1024
@@ -268,15 +269,15 @@ def peak_memory(folder: Path, system: str) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--corpus", type=Path, default=Path("../shared/data/LibriSpeech"))
-    parser.add_argument("--split", default="test-clean")
+    add_speech(parser)
     parser.add_argument("--utterances", type=int, default=None)
     parser.add_argument("--metrics", nargs="+", default=list(BACKENDS), choices=list(BACKENDS))
     options = parser.parse_args()
     metrics = [metric for metric in BACKENDS if metric in options.metrics]
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        store = prepare(options.corpus, options.split, folder, options.utterances)
+        source = corpus(options, folder)
+        store = prepare(*source, folder, options.utterances)
         made = systems()
         for name, (rate, degrade) in made.items():
             reconstruct(store, folder / name, degrade, rate)
@@ -290,14 +291,14 @@ def main() -> None:
         side.processor.clear()
         start_of_plain = time.perf_counter()
         plain = {
-            name: side.score(open_pairs(folder / "test.tsv", folder / "test.npy", folder / name / "manifest.tsv"))
+            name: side.score(open_pairs(folder / "speech.tsv", folder / "speech.npy", folder / name / "manifest.tsv"))
             for name in made
         }
         wall = time.perf_counter() - start_of_plain
         rows, seconds, processor, our_wall = ours(folder, list(made), metrics)
         report(side, plain, rows, seconds, processor, wall, our_wall)
         small = folder / "small"
-        few = prepare(options.corpus, options.split, small, max(2, len(store.utterances) // 8))
+        few = prepare(*source, small, max(2, len(store.utterances) // 8))
         reconstruct(few, small / "opus_6", made["opus_6"][1])
         print(
             f"memory of one job: {peak_memory(small, 'opus_6'):.0f} MB for {few.seconds:.0f} s of speech, "
@@ -308,7 +309,7 @@ def main() -> None:
 
 def open_few(folder: Path, system: str):
     """The first three utterances of a system."""
-    pairs = open_pairs(folder / "test.tsv", folder / "test.npy", folder / system / "manifest.tsv")
+    pairs = open_pairs(folder / "speech.tsv", folder / "speech.npy", folder / system / "manifest.tsv")
     store = type(pairs.store)(pairs.store.utterances[:3], pairs.store.samples, pairs.store.offsets)
     return type(pairs)(store, pairs.reconstruction[:3])
 

@@ -5,7 +5,7 @@ Four trainings side by side: ours at seed 0 in float32 and in bfloat16, the offi
 official one than two seeds of that are to each other.
 Writes <output>.csv, one row a step and training, and <output>.png.
 
-    python -m benchmarks.loss_curves --root data/LibriSpeech --splits train-clean-5 --output benchmarks/loss_curves
+    python -m benchmarks.loss_curves --corpus data/LibriSpeech --split train-clean-5 --output benchmarks/loss_curves
 """
 
 import argparse
@@ -19,11 +19,10 @@ import torch
 import yaml
 
 from benchmarks.official import OfficialStep
-from codec_cliff.corpus.account import BadFiles
-from codec_cliff.corpus.folder import read_folder
-from codec_cliff.corpus.manifest import write_manifest
-from codec_cliff.corpus.store import AudioStore, decode_into_store, open_store
+from benchmarks.speech import add_speech, corpus, prepare
+from codec_cliff.corpus.store import AudioStore
 from codec_cliff.models.quantizer import draw_levels
+from codec_cliff.paper.scale import PAPER_STUDY
 from codec_cliff.study.config import Run
 from codec_cliff.study.load import load_study
 from codec_cliff.training.clips import ClipSource, step_clips
@@ -37,7 +36,7 @@ WINDOW = 25  # steps of the running mean that curves are compared by
 
 def narrow_run(seed: int, steps: int, batch_clips: int, periods: list[int]) -> Run:
     """50 Hz at widths that one CPU core trains in minutes, every loss, DAC's recipe; discriminators have one width, so few of them."""
-    config = yaml.safe_load((Path(__file__).parents[1] / "config.yaml").read_text())
+    config = yaml.safe_load(PAPER_STUDY.read_text())
     clips = {"clip_seconds": 0.38, "clip_tokens": None, "batch_clips": batch_clips}
     config["protocols"] |= {"fixed-duration": clips, "fixed-tokens": clips}
     config["seed"] = seed
@@ -71,14 +70,6 @@ class Training:
             levels = draw_levels(len(audio), self.run.model.n_codebooks, self.run.model.quantizer_dropout)
             losses = optimise(self.networks, self.run, audio, levels, MicroBatch(len(audio))).losses
         return {name: losses[name].item() for name in SHOWN}
-
-
-def speech(root: str, splits: list[str], folder: Path) -> AudioStore:
-    utterances = decode_into_store(
-        folder / "train.npy", read_folder(root, splits, 16000, BadFiles(skip=True)), BadFiles(skip=True)
-    )
-    write_manifest(folder / "train.tsv", utterances)
-    return open_store(folder / "train.tsv", folder / "train.npy")
 
 
 def summary(rows: list[dict]) -> list[str]:
@@ -123,8 +114,7 @@ def draw(rows: list[dict], path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--root", required=True, help="a corpus in LibriSpeech's layout")
-    parser.add_argument("--splits", nargs="+", required=True)
+    add_speech(parser)
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--batch-clips", type=int, default=4)
     parser.add_argument("--periods", nargs="*", type=int, default=[5], help="of the period discriminators")
@@ -133,7 +123,7 @@ def main() -> None:
     torch.set_num_threads(1)
     first = narrow_run(0, arguments.steps, arguments.batch_clips, arguments.periods)
     with tempfile.TemporaryDirectory() as folder, open(arguments.output.with_suffix(".csv"), "w", newline="") as file:
-        store = speech(arguments.root, arguments.splits, Path(folder))
+        store = prepare(*corpus(arguments, Path(folder), "train"), Path(folder))
         trainings = [Training(name, first, store) for name in (*OURS, OFFICIAL[0])]
         trainings.append(Training(OFFICIAL[1], replace(first, seed=1), store))
         writer = csv.DictWriter(file, ["training", "step", *SHOWN], lineterminator="\n")

@@ -1,1 +1,3 @@
 """What a frame rate costs a neural speech codec."""
+
+__version__ = "0.1.0"

@@ -1,7 +1,5 @@
 """Fixtures that several test files share: a legal configuration, a tiny run, and a small audio store."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import soundfile
@@ -11,8 +9,7 @@ from codec_cliff.corpus.manifest import Utterance, write_manifest
 from codec_cliff.corpus.store import AudioStore, open_store, write_store
 from codec_cliff.study.config import Run
 from codec_cliff.study.load import load_study
-
-ROOT = Path(__file__).resolve().parents[1]
+from tests.paths import ROOT
 
 
 @pytest.fixture

@@ -25,8 +25,8 @@ from codec_cliff.statistics.results import Results
 from codec_cliff.statistics.summary import comparisons, default_codecs, phonemes, read_rows, summary
 from codec_cliff.study.config import digest
 from codec_cliff.study.load import load_study
+from tests.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 PILOT = ROOT / "results" / "pilot"
 PUBLISHED = {".csv", ".md", ".json", ".png", ".html"}  # no recordings, no weights
 

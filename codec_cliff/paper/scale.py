@@ -11,7 +11,9 @@ import yaml
 from codec_cliff.study.config import Study
 from codec_cliff.study.load import load_study
 
-PAPER_STUDY = Path(__file__).resolve().parents[2] / "config.yaml"
+ROOM = Path(__file__).resolve().parent
+# A wheel carries the paper's study in this room; a checkout has it at its root, where Snakemake looks for it.
+PAPER_STUDY = ROOM / "config.yaml" if (ROOM / "config.yaml").exists() else ROOM.parents[1] / "config.yaml"
 NOT_COMPARED = ("study", "cache", "training.device", "training.log_every_steps", "training.checkpoint_every_seconds")
 NO_SCALE = (
     "corpus.root",

@@ -19,9 +19,9 @@ from codec_cliff.alignment.pocketsphinx import Pocketsphinx, UnalignableError
 from codec_cliff.alignment.textgrid import Interval, filled, read_intervals, write_textgrid
 from codec_cliff.corpus.manifest import Utterance, write_manifest
 from codec_cliff.downloads.pins import ALIGNERS
+from tests.paths import LIBRISPEECH, ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
-SPEECH = Path(__file__).resolve().parents[2].parent / "shared/data/LibriSpeech/test-clean"
+SPEECH = LIBRISPEECH / "test-clean"
 RATE = 16000
 
 # As MFA writes it: stress digits, "" for silence, `spn` for an unknown word, the last interval up to the end.

@@ -14,9 +14,9 @@ from codec_cliff.corpus.folder import read_folder, spread
 from codec_cliff.corpus.manifest import Utterance, read_manifest
 from codec_cliff.corpus.store import decode_into_store, open_store
 from codec_cliff.errors import CorpusError
+from tests.paths import LIBRISPEECH
 
 RATE = 16000
-LIBRISPEECH = Path(__file__).resolve().parents[2].parent / "shared/data/LibriSpeech"
 
 
 def tone(n_samples: int = 800) -> np.ndarray:

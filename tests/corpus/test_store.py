@@ -20,9 +20,9 @@ from codec_cliff.corpus.store import (
     write_store,
 )
 from codec_cliff.errors import CorpusError
+from tests.paths import LIBRISPEECH
 
 RATE = 16000
-LIBRISPEECH = Path(__file__).resolve().parents[2].parent / "shared/data/LibriSpeech"
 
 
 def utterance(path: Path, audio: np.ndarray, subtype: str = "PCM_16") -> Utterance:

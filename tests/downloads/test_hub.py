@@ -16,8 +16,8 @@ from codec_cliff.downloads.hub import download, hub_folder
 from codec_cliff.downloads.pins import DOWNLOADS, HubFiles, Release, Source
 from codec_cliff.downloads.records import write_lock
 from codec_cliff.errors import DownloadError
+from tests.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 COMMIT = "a" * 40
 CONTENT = bytes(range(256)) * 300
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

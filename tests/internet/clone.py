@@ -6,7 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.paths import ROOT
+
 GIT = ["git", "-c", "user.name=clone", "-c", "user.email=clone@localhost"]
 
 

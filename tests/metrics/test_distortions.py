@@ -1,7 +1,5 @@
 """MCD in every convention, where the extra `mcd` is installed: against pymcd itself, and how each takes a shift and a level."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import soundfile
@@ -11,8 +9,8 @@ from codec_cliff.errors import MetricError
 from codec_cliff.metrics import distortions
 from codec_cliff.metrics.mcd import BACKENDS
 from codec_cliff.metrics.scorer import referenced
+from tests.paths import LIBRISPEECH
 
-SPEECH = Path(__file__).resolve().parents[2].parent / "shared/data/LibriSpeech"
 RATE = 16000
 
 
@@ -30,7 +28,7 @@ def scorer():
 
 @pytest.fixture(scope="module")
 def speech() -> np.ndarray:
-    paths = sorted(SPEECH.glob("test-clean/*/*/*.flac"))
+    paths = sorted(LIBRISPEECH.glob("test-clean/*/*/*.flac"))
     if not paths:
         pytest.skip("no LibriSpeech beside the repository")
     return soundfile.read(paths[0], dtype="float32")[0][: 3 * RATE]

@@ -1,7 +1,5 @@
 """Identities of the signal metrics, and their order along a graded degradation of real speech."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import soundfile
@@ -13,8 +11,8 @@ from codec_cliff.metrics.naturalness import BACKENDS as NATURALNESS
 from codec_cliff.metrics.scorer import referenced
 from codec_cliff.metrics.speakers.resemblyzer import Resemblyzer
 from codec_cliff.metrics.stoi import Pystoi
+from tests.paths import LIBRISPEECH
 
-SPEECH = Path(__file__).resolve().parents[2].parent / "shared/data/LibriSpeech"
 RATE = 16000
 
 
@@ -26,7 +24,7 @@ def scores(scorer, reference: np.ndarray, degraded: np.ndarray) -> dict:
 @pytest.fixture(scope="module")
 def speech() -> np.ndarray:
     """Six seconds of real speech; where there is none, noise with the rhythm of syllables."""
-    paths = sorted(SPEECH.glob("test-clean/*/*/*.flac"))
+    paths = sorted(LIBRISPEECH.glob("test-clean/*/*/*.flac"))
     if paths:
         return soundfile.read(paths[0], dtype="float32")[0][: 6 * RATE]
     noise = np.random.default_rng(0).normal(scale=0.05, size=6 * RATE)

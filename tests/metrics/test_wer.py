@@ -13,8 +13,8 @@ from codec_cliff.corpus.transcripts import normalise
 from codec_cliff.errors import DownloadError, MetricError
 from codec_cliff.metrics.recognisers import pocketsphinx as recogniser
 from codec_cliff.metrics.wer import BACKENDS, WordErrors, word_errors
+from tests.paths import LIBRISPEECH
 
-SPEECH = Path(__file__).resolve().parents[2].parent / "shared/data/LibriSpeech"
 RATE = 16000
 
 
@@ -81,11 +81,11 @@ def test_flat_unigram_knows_every_word_equally_well():
 @pytest.fixture(scope="module")
 def clips() -> list[tuple[str, np.ndarray]]:
     """Three short utterances: transcript and audio."""
-    lines = [line for path in sorted(SPEECH.glob("test-clean/*/*/*.trans.txt")) for line in path.open()]
+    lines = [line for path in sorted(LIBRISPEECH.glob("test-clean/*/*/*.trans.txt")) for line in path.open()]
     clips = []
     for line in lines:
         utterance_id, transcript = line.strip().split(" ", 1)
-        path = SPEECH / "test-clean" / "/".join(utterance_id.split("-")[:2]) / f"{utterance_id}.flac"
+        path = LIBRISPEECH / "test-clean" / "/".join(utterance_id.split("-")[:2]) / f"{utterance_id}.flac"
         if path.exists() and soundfile.info(path).duration < 4:
             clips.append((transcript, soundfile.read(path, dtype="float32")[0]))
     if not clips:

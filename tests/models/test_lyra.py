@@ -1,7 +1,5 @@
 """Lyra v2 with its published weights on real speech; it skips where speech or weights are not."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import soundfile
@@ -13,8 +11,8 @@ from codec_cliff.errors import CodecError, DownloadError
 from codec_cliff.metrics.waveform import lag
 from codec_cliff.models.reference import load_reference_codec, lyra
 from codec_cliff.models.reference.facts import reference_facts
+from tests.paths import SHARED
 
-SHARED = Path(__file__).resolve().parents[2].parent / "shared/data"
 WEIGHTS = SHARED / "weights/lyra"
 NAMES = ("lyra_3200", "lyra_6000", "lyra_9200")
 # Measured outside this project on the same twelve utterances.

@@ -10,16 +10,15 @@ from pystoi import stoi
 
 from codec_cliff.errors import CodecError
 from codec_cliff.models.reference import load_reference_codec
-
-SPEECH = Path(__file__).resolve().parents[2].parent / "shared/data/LibriSpeech"
+from tests.paths import LIBRISPEECH
 
 
 @pytest.fixture(scope="module")
 def speech() -> torch.Tensor:
     """Eight seconds of read speech at 16 kHz, shape (128000,)."""
-    files = sorted(SPEECH.glob("test-clean/*/*/*.flac"))
+    files = sorted(LIBRISPEECH.glob("test-clean/*/*/*.flac"))
     if not files:
-        pytest.skip(f"no LibriSpeech test-clean in {SPEECH}")
+        pytest.skip(f"no LibriSpeech test-clean in {LIBRISPEECH}")
     audio = np.concatenate([soundfile.read(file, dtype="float32")[0] for file in files[:3]])
     return torch.from_numpy(audio[:128000])
 

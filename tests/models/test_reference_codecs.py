@@ -37,8 +37,9 @@ from codec_cliff.models.reference import (
 )
 from codec_cliff.models.reference.facts import PUBLISHED, TABLE_1, opus_kbps, reference_facts
 from codec_cliff.study.checks import REFERENCE_CODECS, is_reference_codec
+from tests.paths import ROOT
 
-CACHE = Path(__file__).resolve().parents[2] / "cache"
+CACHE = ROOT / "cache"
 
 
 @pytest.fixture(autouse=True)
@@ -392,7 +393,7 @@ def test_qwen_outside_its_environment_names_it(tmp_path):
 
 
 def test_qwen_environment_pins_what_the_adapter_asks_for():
-    environment = (Path(__file__).resolve().parents[2] / "envs" / "qwen.yaml").read_text()
+    environment = (ROOT / "envs" / "qwen.yaml").read_text()
     assert f"transformers=={qwen3.TRANSFORMERS}" in environment
 
 

@@ -15,8 +15,8 @@ from codec_cliff.statistics.results import Results
 from codec_cliff.statistics.summary import comparisons, default_codecs, phonemes, read_rows, summary
 from codec_cliff.study.config import Run, Study
 from codec_cliff.study.load import load_study
+from tests.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 SPEAKERS, UTTERANCES = 12, 3
 CONTROL = "6.25hz-fixed-tokens-matched-audio"
 

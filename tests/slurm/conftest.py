@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.paths import ROOT
+
 REQUIRED = "CODEC_CLIFF_REQUIRE_SLURM"  # where this is set, a missing SLURM is a failure
 PROGRAMS = ("munged", "slurmctld", "slurmd", "slurmdbd", "mariadbd", "sacct", "sbatch")
 RUN = "6.25hz-fixed-tokens"  # the branch that things happen to

@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from codec_cliff.study.load import load_study
+from tests.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 RESULTS = "results/micro"
 
 

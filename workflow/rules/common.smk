@@ -8,13 +8,13 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from codec_cliff.study.load import load_study
-from codec_cliff.training.cost import projected_seconds
 from codec_cliff.downloads.listing import pin_of
+from codec_cliff.downloads.pins import DOWNLOADS
 from codec_cliff.errors import ConfigError
 from codec_cliff.metrics.scorer import WITH_REFERENCE
-from codec_cliff.downloads.pins import DOWNLOADS
 from codec_cliff.status import record_study, stale_models
+from codec_cliff.study.load import load_study
+from codec_cliff.training.cost import projected_seconds
 
 # Jobs call `python`: the one that Snakemake itself runs in, unless a conda environment puts its own before it.
 # They run side by side, so they report in plain lines; a progress bar is for one process alone.
@@ -62,7 +62,8 @@ BACKEND_MODULES = {
     "dnsmos_p808": ["metrics/predictors/dnsmos"],
     "utmos22_strong": ["metrics/predictors/utmos22"],
     "resemblyzer": ["metrics/speakers/resemblyzer"],
-    "pymcd": ["metrics/distortions"],
+    "mel_cepstral_distance": ["metrics/mel_cepstra"],
+    "pymcd": ["metrics/distortions", "metrics/mel_cepstra"],
     "espnet_wavlm": ["metrics/speakers/espnet"],
 }
 
