@@ -8,6 +8,10 @@ from codec_cliff.errors import exit_cleanly
 
 COMMANDS: dict[str, tuple[str, str]] = {  # subcommand -> (module, one line of help)
     "compare": ("codec_cliff.report.compare", "two studies or two runs side by side"),
+    "evaluate": (
+        "codec_cliff.evaluate.command",
+        "folders of reconstructions, your own or anyone's, against their originals",
+    ),
     "downloads": ("codec_cliff.downloads.command", "list, fetch or pin what a study downloads"),
     "coverage": ("codec_cliff.probes.command", "taps that training clips of a given length never reach"),
     "status": ("codec_cliff.status", "what is done, running, queued or failed, and how long it will still take"),

@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,10 +38,13 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def write_csv(path: str | Path, rows: list[dict[str, Any]]) -> None:
-    """Write rows, all with the first one's keys, as comma-separated values under a header; None becomes an empty cell."""
+def write_csv(path: str | Path, rows: list[dict[str, Any]], columns: Iterable[str] = ()) -> None:
+    """Write rows, all with the first one's keys, as comma-separated values under a header; None becomes an empty cell.
+
+    `columns` are the header of a table that may have no rows.
+    """
     with atomic_path(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer = csv.DictWriter(file, list(columns) or list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
 

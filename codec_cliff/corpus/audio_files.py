@@ -34,9 +34,14 @@ def _one_channel(audio: np.ndarray, path: str | Path) -> np.ndarray:
     return mean
 
 
-def audio_files(folder: str | Path) -> Iterator[Path]:
-    """Every audio file below a folder, sorted, through links; hidden ones, which file systems leave behind, are passed over."""
+def audio_files(folder: str | Path) -> list[Path]:
+    """Every audio file below a folder."""
+    return list(files_below(folder, SUFFIXES))
+
+
+def files_below(folder: str | Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
+    """Files of these endings, sorted, through links; hidden ones, which file systems leave behind, are passed over."""
     for parent, folders, names in os.walk(folder, followlinks=True):
         folders.sort()
         shown = (name for name in sorted(names) if not name.startswith("."))
-        yield from (Path(parent, name) for name in shown if name.lower().endswith(SUFFIXES))
+        yield from (Path(parent, name) for name in shown if name.lower().endswith(suffixes))

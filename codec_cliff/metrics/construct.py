@@ -13,6 +13,15 @@ METRICS = (
     "naturalness",
 )
 
+# The backend of each that comes with the package: offline, on a CPU.
+EMBEDDED = {
+    "stoi": "pystoi",
+    "wer": "pocketsphinx",
+    "mcd": "mel_cepstral_distance",
+    "spk_sim": "resemblyzer",
+    "naturalness": "dnsmos_p808",
+}
+
 
 def construct(metric: str, backend: str) -> type[Scorer]:
     """The constructor of a metric's backend; MetricError names the known ones."""

@@ -7,7 +7,7 @@ colour-blind can tell apart, and shapes and dashes differ too.
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from codec_cliff.metrics.headings import METRICS
+from codec_cliff.metrics.headings import METRICS, Shown
 from codec_cliff.paper.values import paper_phonemes, paper_quality
 from codec_cliff.report.figure1 import measured_controls, position
 from codec_cliff.report.layout import interval, number
@@ -74,7 +74,7 @@ def _point(study: Study, results: Results, metric: str, codec: str, group: str) 
     if row.get("low") is None:
         return None
     rate = study.runs[study.repaired.get(codec, codec)].frame_rate
-    shown_value = f"{number(row['value'], shown.digits)} {interval(row['low'], row['high'], shown.digits)}"
+    shown_value = _shown_value(row, shown)
     values = {name: row[name] for name in ("value", "low", "high")}
     text = f"{rate:g} Hz, {group}: {shown.heading} {shown_value}"
     names = {"codec": codec, "group": group, "rate": position(study, codec), "text": text}
@@ -103,11 +103,39 @@ def _paper_layers(published: list[dict[str, Any]], x: Spec, y: Spec) -> list[Spe
     ]
 
 
-def _floor(value: float, text: str) -> Spec:
+def _floor(value: float, text: str, axis: str = "y") -> Spec:
     mark = {"type": "rule", "strokeDash": [1, 3], "strokeWidth": 1.5}
     return {"data": {"values": [{"floor": value, "text": text}]}, "mark": mark} | _encoding(
-        y={"field": "floor", "type": "quantitative"}, color={"value": "var(--ink)"}, tooltip=_text()
+        **{axis: {"field": "floor", "type": "quantitative"}}, color={"value": "var(--ink)"}, tooltip=_text()
     )
+
+
+def systems(results: Results, metric: str, names: dict[str, str]) -> Spec:
+    """A metric of each system with its interval, in the order and under the names given, the originals as a line."""
+    shown = METRICS[metric]
+    points = [
+        {"codec": codec, "name": name, "text": f"{name}: {shown.heading} {_shown_value(row, shown)}"}
+        | {part: row[part] for part in ("value", "low", "high")}
+        for codec, name in names.items()
+        if codec != ORIGINAL and (row := results.summary.get((codec, metric), {})).get("low") is not None
+    ]
+    y = _field("name", None, "nominal", sort=[point["name"] for point in points], axis={"labelLimit": 180})
+    low = _field("low", f"{shown.heading}; {shown.better} is better", scale={"zero": metric.startswith("wer")})
+    data, colour = {"values": points}, {"value": "var(--blue)"}
+    layers = [
+        {"data": data, "mark": {"type": "rule", "strokeWidth": 1.5, "aria": False}}
+        | _encoding(x=low, x2={"field": "high"}, y=y, color=colour),
+        {"data": data, "mark": {"type": "point", "filled": True, "size": 80, "cursor": "pointer", "opacity": 1}}
+        | _encoding(x={"field": "value", "type": "quantitative"}, y=y, color=colour, tooltip=_text(), description=_text()),
+    ]  # fmt: skip
+    value = results.summary.get((ORIGINAL, metric), {}).get("value")
+    if value is not None:
+        layers.append(_floor(value, f"Original recordings: {number(value, shown.digits)}", "x"))
+    return _chart(f"{shown.heading} of each system; {shown.better} is better", layers, height=26 * len(points) + 10)
+
+
+def _shown_value(row: Row, shown: Shown) -> str:
+    return f"{number(row['value'], shown.digits)} {interval(row['low'], row['high'], shown.digits)}"
 
 
 def phonemes(study: Study, results: Results) -> Spec:

@@ -155,11 +155,14 @@ def decoded_paths(results: Path, codecs: Sequence[str]) -> dict[str, dict[str, s
 def write_listing(
     folder: Path,
     rule: Mapping[str, Any],
-    picks: Sequence[Pick],
+    picks: Sequence[Any],
     utterances: Sequence[Utterance],
     decoded: Mapping[str, Mapping[str, str]],
 ) -> None:
-    """Fill `folder` with every codec's clips of the picked utterances, where it has decoded them, and with listening.json."""
+    """Fill `folder` with every codec's clips of the picked utterances, where it has decoded them, and with listening.json.
+
+    Picks are dataclasses with an `utterance_id`.
+    """
     by_id = {utterance.utterance_id: utterance for utterance in utterances}
     listed = []
     for chosen in picks:

@@ -23,8 +23,17 @@ def metric_notes(study: Study, results: Results, metrics: Sequence[str], codecs:
 
 def interval_note(rows: Sequence[Row], confidence: float) -> str:
     """What the brackets of rows of summary.csv are, and over what."""
-    samples = sorted({f"{row['unit']}s ({row['n_speakers']:.0f} speakers)" for row in rows if row["unit"]})
+    counts: dict[str, set[int]] = {}
+    for row in rows:
+        if row["unit"]:
+            counts.setdefault(row["unit"], set()).add(int(row["n_speakers"]))
+    samples = [f"{unit}s ({_range(numbers)} speakers)" for unit, numbers in sorted(counts.items())]
     return f"Brackets: {confidence:.0%} bootstrap intervals over {' or '.join(samples)}."
+
+
+def _range(numbers: set[int]) -> str:
+    least, most = min(numbers), max(numbers)
+    return f"{least}" if least == most else f"{least} to {most}"
 
 
 def missing_notes(found: Mapping[str, Sequence[Row]]) -> list[str]:

@@ -1,0 +1,61 @@
+from pathlib import Path
+
+import pytest
+
+from codec_cliff.corpus.matching import Names
+from codec_cliff.errors import CorpusError
+from codec_cliff.evaluate.transcripts import read_transcripts
+
+SAID = {"61-1-0": "HELLO WORLD", "61-1-1": 'IT SAID "YES", TWICE'}
+
+
+@pytest.fixture
+def names(tmp_path):
+    return Names(tmp_path, [tmp_path / "61" / f"{name}.flac" for name in SAID])
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_librispeechs_files(tmp_path, names):
+    write(tmp_path / "61" / "61-1.trans.txt", "".join(f"{name} {text}\n" for name, text in SAID.items()))
+    assert read_transcripts(None, tmp_path, names) == SAID
+
+
+def test_a_text_file_a_recording(tmp_path, names):
+    for name, text in SAID.items():
+        write(tmp_path / "txt" / f"{name}.txt", f"{text}\n")
+    write(tmp_path / "README.txt", "what this is\n")
+    assert read_transcripts(None, tmp_path, names) == SAID
+    assert read_transcripts(str(tmp_path / "txt"), tmp_path, names) == SAID
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [f"{name}\t{text}" for name, text in SAID.items()],
+        ["speaker\ttranscript\tpath", *(f"x\t{text}\t61/{name}.flac" for name, text in SAID.items())],
+        [f"{name}|{text}" for name, text in SAID.items()],
+        [f"{name} {text}" for name, text in SAID.items()],
+    ],
+)
+def test_a_table_with_or_without_a_header(tmp_path, names, lines):
+    path = write(tmp_path / "elsewhere" / "said.tsv", "\n".join(lines) + "\n")
+    assert read_transcripts(str(path), tmp_path, names) == SAID
+
+
+def test_none_asked_for_or_none_there(tmp_path, names):
+    assert read_transcripts(None, tmp_path, names) == {}
+    write(tmp_path / "61" / "61-1.trans.txt", "61-1-0 HELLO\n")
+    assert read_transcripts("none", tmp_path, names) == {}
+
+
+def test_transcripts_of_other_recordings_are_refused(tmp_path, names):
+    path = write(tmp_path / "said.tsv", "x\tHELLO\n")
+    with pytest.raises(CorpusError, match=r"said\.tsv: transcribes none of the recordings.*61-1-0"):
+        read_transcripts(str(path), tmp_path, names)
+    with pytest.raises(CorpusError, match="no such file"):
+        read_transcripts("nowhere.tsv", tmp_path, names)
