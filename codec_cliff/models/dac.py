@@ -100,8 +100,13 @@ class TrainedCodec:
     @torch.inference_mode()
     def decode(self, codes: torch.Tensor, n_samples: int) -> torch.Tensor:
         """Codes (n_codebooks, N) to audio (n_samples,)."""
-        z, *_ = self.model.quantizer.from_codes(codes.to(self.device)[None])
-        return fit_length(self.model.decode(z)[0, 0].cpu(), n_samples)
+        return fit_length(self.decode_all(codes[None])[0], n_samples)
+
+    @torch.inference_mode()
+    def decode_all(self, codes: torch.Tensor) -> torch.Tensor:
+        """Codes (B, n_codebooks, N) of stretches of one length to their audio, (B, N * hop_length)."""
+        z, *_ = self.model.quantizer.from_codes(codes.to(self.device))
+        return self.model.decode(z)[:, 0].cpu()
 
 
 def load_run(run_folder: str | Path) -> Run:

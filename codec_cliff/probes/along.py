@@ -18,6 +18,7 @@ from codec_cliff.models.dac import TrainedCodec, load_generator
 from codec_cliff.probes.drift import drift_rows
 from codec_cliff.probes.variants import measure
 
+ASKED = ("whole", "zero-uncovered", "zero-covered", "overlapping-chunks")
 FIRST = "decoder.model.0"  # the convolution over tokens
 
 Rows = list[dict[str, object]]
@@ -35,7 +36,7 @@ def step_rows(
     run, model = load_generator(run_folder / "steps" / str(step))
     leading = {"codec": run_folder.name, "step": step}
     taps = [{**row, **leading} for row in drift_rows(run, model) if row["layer"] == FIRST]
-    scores, _ = measure(TrainedCodec(run, model, device), store, scorers)
+    scores, _ = measure(TrainedCodec(run, model, device), store, scorers, ASKED)
     return [{**row, **leading} for row in scores], taps
 
 

@@ -5,6 +5,8 @@ import torch
 from codec_cliff.models.codec import fit_length
 from codec_cliff.models.dac import TrainedCodec
 
+AT_ONCE = 16  # chunks decoded in one call
+
 
 def chunks(n_tokens: int, length: int, hop: int) -> list[tuple[int, int, int, int]]:
     """(first, end, keep_from, keep_to) of each chunk, in tokens: decode [first, end), keep [keep_from, keep_to).
@@ -25,10 +27,13 @@ def chunks(n_tokens: int, length: int, hop: int) -> list[tuple[int, int, int, in
 def decode_in_chunks(codec: TrainedCodec, codes: torch.Tensor, n_samples: int, length: int, hop: int) -> torch.Tensor:
     """Codes (n_codebooks, N) to audio (n_samples,), chunk by chunk of `length` tokens."""
     per_token = codec.run.hop_length
-    kept = []
-    for first, end, keep_from, keep_to in chunks(codes.shape[1], length, hop):
-        audio = codec.decode(codes[:, first:end], (end - first) * per_token)
-        kept.append(audio[(keep_from - first) * per_token : (keep_to - first) * per_token])
+    tiles = chunks(codes.shape[1], length, hop)
+    stretches = torch.stack([codes[:, first:end] for first, end, _, _ in tiles])  # all of one length
+    decoded = torch.cat([codec.decode_all(part) for part in stretches.split(AT_ONCE)])
+    kept = [
+        audio[(keep_from - first) * per_token : (keep_to - first) * per_token]
+        for audio, (first, _, keep_from, keep_to) in zip(decoded, tiles, strict=True)
+    ]
     return fit_length(torch.cat(kept), n_samples)
 
 

@@ -130,10 +130,12 @@ class Trainings:
         with contextlib.suppress(queue.Empty):
             while self.deadline - time.monotonic() > LEAST_SECONDS:
                 run = self._waiting.get_nowait()
-                self._train(run)
+                if self._train(run, dict(os.environ)) != 0 and self.deadline - time.monotonic() > LEAST_SECONDS:
+                    alone = {name: value for name, value in os.environ.items() if not name.startswith("CUDA_MPS")}
+                    self._train(run, alone)  # goes on from its checkpoint, without the shared service
                 self.ended.put(run)
 
-    def _train(self, run: Run) -> None:
+    def _train(self, run: Run, environment: Mapping[str, str]) -> int | str:
         folder, data = self.results / "runs" / run.codec, self.results / "data"
         left = self.deadline - time.monotonic()
         command = [sys.executable, "-m", "codec_cliff.training", "--run", json.dumps(run.to_dict())]
@@ -146,11 +148,12 @@ class Trainings:
             try:
                 code = subprocess.run(
                     command, stdout=output, stderr=output, timeout=left + GRACE_SECONDS, check=False,
-                    env={**os.environ, **threads, "TQDM_DISABLE": "1"},
+                    env={**environment, **threads, "TQDM_DISABLE": "1"},
                 ).returncode  # fmt: skip
             except subprocess.TimeoutExpired:
                 code = "killed"
         log.info("%s: trained for %.0f s, exit %s", run.codec, time.monotonic() - start, code)
+        return code
 
 
 class Judge:
@@ -171,14 +174,20 @@ class Judge:
         """Scores, errors by position and drift of a finished run."""
         run, model = load_generator(results / "runs" / codec)
         write_csv(results / "probes" / "drift" / f"{codec}.csv", drift_rows(run, model))
-        scores, positions = measure(TrainedCodec(run, model, cls.device), cls.store, cls.scorers)
+        try:
+            scores, positions = measure(TrainedCodec(run, model, cls.device), cls.store, cls.scorers)
+        except RuntimeError:  # a GPU that is full, or lost
+            scores, positions = measure(TrainedCodec(run, model, "cpu"), cls.store, cls.scorers)
         write_csv(results / "probes" / "scores" / f"{codec}.csv", scores)
         write_csv(results / "probes" / "positions" / f"{codec}.csv", positions)
 
     @classmethod
     def kept(cls, results: Path, codec: str, step: int) -> None:
         """Scores and tap norms of the weights that a run kept at a step."""
-        scores, taps = step_rows(results / "runs" / codec, step, cls.store, cls.scorers, cls.device)
+        try:
+            scores, taps = step_rows(results / "runs" / codec, step, cls.store, cls.scorers, cls.device)
+        except RuntimeError:
+            scores, taps = step_rows(results / "runs" / codec, step, cls.store, cls.scorers, "cpu")
         write_csv(results / "runs" / codec / "steps" / str(step) / "scores.csv", scores)
         write_csv(results / "runs" / codec / "steps" / str(step) / "taps.csv", taps)
 

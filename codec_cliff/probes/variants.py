@@ -78,11 +78,14 @@ def variants(codec: TrainedCodec) -> Iterator[Variant]:
 
 
 def measure(
-    codec: TrainedCodec, store: AudioStore, scorers: Sequence[object]
+    codec: TrainedCodec, store: AudioStore, scorers: Sequence[object], only: Sequence[str] | None = None
 ) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
-    """Scores, one row an utterance and variant, and errors by position, one row an utterance, variant and distance."""
+    """Scores, one row an utterance and variant, and errors by position, one row an utterance, variant and distance.
+
+    `only` names the variants that are asked for; all of them by default.
+    """
     scores, positions = [], []
-    decoders = list(variants(codec))
+    decoders = [variant for variant in variants(codec) if only is None or variant.name in only]
     for index, utterance in enumerate(tqdm(store.utterances, codec.run.codec, disable=None)):
         audio = torch.from_numpy(store.audio(index))
         shared = codec.encode(audio)
