@@ -33,6 +33,7 @@ from codec_cliff.errors import exit_cleanly
 from codec_cliff.files import write_csv
 from codec_cliff.metrics.construct import construct
 from codec_cliff.models.dac import TrainedCodec, load_generator
+from codec_cliff.models.gpu.switches import PLAIN
 from codec_cliff.probes.along import kept_steps, step_rows
 from codec_cliff.probes.drift import drift_rows
 from codec_cliff.probes.variants import measure
@@ -132,7 +133,9 @@ class Trainings:
                 run = self._waiting.get_nowait()
                 if self._train(run, dict(os.environ)) != 0 and self.deadline - time.monotonic() > LEAST_SECONDS:
                     alone = {name: value for name, value in os.environ.items() if not name.startswith("CUDA_MPS")}
-                    self._train(run, alone)  # goes on from its checkpoint, without the shared service
+                    self._train(
+                        run, {**alone, PLAIN: "1"}
+                    )  # from its checkpoint, without shared service and own kernels
                 self.ended.put(run)
 
     def _train(self, run: Run, environment: Mapping[str, str]) -> int | str:
@@ -176,7 +179,8 @@ class Judge:
         write_csv(results / "probes" / "drift" / f"{codec}.csv", drift_rows(run, model))
         try:
             scores, positions = measure(TrainedCodec(run, model, cls.device), cls.store, cls.scorers)
-        except RuntimeError:  # a GPU that is full, or lost
+        except Exception as error:  # a GPU that is full, lost, or without a kernel
+            log.warning("%s: measured on the CPU (%s)", codec, error)
             scores, positions = measure(TrainedCodec(run, model, "cpu"), cls.store, cls.scorers)
         write_csv(results / "probes" / "scores" / f"{codec}.csv", scores)
         write_csv(results / "probes" / "positions" / f"{codec}.csv", positions)
@@ -186,7 +190,8 @@ class Judge:
         """Scores and tap norms of the weights that a run kept at a step."""
         try:
             scores, taps = step_rows(results / "runs" / codec, step, cls.store, cls.scorers, cls.device)
-        except RuntimeError:
+        except Exception as error:
+            log.warning("%s at step %d: measured on the CPU (%s)", codec, step, error)
             scores, taps = step_rows(results / "runs" / codec, step, cls.store, cls.scorers, "cpu")
         write_csv(results / "runs" / codec / "steps" / str(step) / "scores.csv", scores)
         write_csv(results / "runs" / codec / "steps" / str(step) / "taps.csv", taps)
