@@ -63,7 +63,7 @@ def _trial_peak(networks: Networks, run: Run, device: str, clips: int) -> int:
     before, output = torch.cuda.memory_allocated(device), None
     if networks.discriminator is not None:
         _, output = discriminator_gradients(networks, run, audio, levels, clips)
-    generator_gradients(networks, run, audio, levels, clips, output)
+    generator_gradients(networks, run, audio, levels, output, clips)
     peak = torch.cuda.max_memory_allocated(device) - before
     for module in modules(networks):
         module.zero_grad(set_to_none=True)
