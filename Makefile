@@ -8,7 +8,7 @@ demo: .venv
 	$(UV) run snakemake --profile profiles/demo
 
 test: .venv
-	$(UV) run pytest
+	$(UV) run pytest --numprocesses=logical --dist=loadfile  # a file's tests share what they set up
 
 check: .venv
 	$(UV) run ruff check

@@ -10,6 +10,9 @@ configfile: "config.yaml"
 report: "workflow/report/workflow.rst"
 
 
+container: "codec-cliff.sif"  # for --sdm apptainer; the Dockerfile says how it is made
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/downloads.smk"  # published weights and code, pinned
 include: "workflow/rules/corpus.smk"  # section 3.1, 3.4: recordings, manifest, audio store

@@ -11,6 +11,7 @@ from dac.model.discriminator import MPD, MRD
 from torch import nn
 from torch.nn.utils.weight_norm import WeightNorm
 
+from codec_cliff.models.gpu.products import FromOneChannel, ToOneChannel
 from codec_cliff.models.gpu.spectra import reflect, spectra
 from codec_cliff.models.gpu.switches import ways
 
@@ -118,15 +119,11 @@ def _convolve_sound(layer: nn.Conv1d, x: torch.Tensor, weight: torch.Tensor, bia
 def _from_one(
     x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, stride: int, padding: int
 ) -> torch.Tensor:
-    from codec_cliff.models.gpu.products import FromOneChannel
-
     y = FromOneChannel.apply(x, weight.to(precision(x)), stride, padding)
     return y if bias is None else y + bias.to(y.dtype)[:, None, None]
 
 
 def _to_one(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
-    from codec_cliff.models.gpu.products import ToOneChannel
-
     y = ToOneChannel.apply(lay_out(x).to(precision(x)), weight.to(precision(x)))
     return y if bias is None else y + bias[:, None, None]
 
