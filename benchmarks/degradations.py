@@ -97,11 +97,11 @@ def corpus_figures(rows: dict[str, list[dict]]) -> dict[str, float]:
     figures = {}
     for table in (table for metric, table in rows.items() if metric != "wer"):
         figures |= {name: mean(table, name) for name, value in table[0].items() if isinstance(value, float)}
-    for suffix, ending in (("", ""), ("", "_whisper"), ("_flat", "")) if "wer" in rows else ():
+    for ending in ("", "_whisper") if "wer" in rows else ():
         errors, words = (
-            sum(row[f"{column}{ending}"] for row in rows["wer"]) for column in (f"errors{suffix}", "reference_words")
+            sum(row[f"{column}{ending}"] for row in rows["wer"]) for column in ("errors", "reference_words")
         )
-        figures[f"wer{suffix}{ending}"] = 100 * errors / words
+        figures[f"wer{ending}"] = 100 * errors / words
     return figures
 
 
@@ -112,8 +112,8 @@ def main() -> None:
     parser.add_argument("--metrics", nargs="+", default=["stoi", "wer", "mcd", "spk_sim", "naturalness"])
     parser.add_argument("--utterances", type=int, default=None, help="a subset spread over the speakers")
     options = parser.parse_args()
-    backends = {"stoi": "pystoi", "wer": "pocketsphinx", "mcd": options.mcd, "spk_sim": "resemblyzer"}
-    backends |= {"naturalness": "dnsmos_p808"}
+    backends = {"stoi": "pystoi", "wer": "moonshine_tiny", "mcd": options.mcd, "spk_sim": "resemblyzer"}
+    backends |= {"naturalness": "distillmos"}
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         store = prepare(*corpus(options, folder), folder, options.utterances)

@@ -3,8 +3,9 @@
     python -m benchmarks.evaluation [--corpus DIR --split test-clean] [--utterances N]
 
 Eight systems over the same recordings; the suite of the demo (every backend that runs offline). Both sides import and load
-their models beforehand and read the same FLACs. The plain side is one process whose ONNX session has one thread that
+their models beforehand and read the same FLACs. The plain side is one process whose ONNX sessions have one thread that
 does not spin; ours are two worker processes, as Snakemake runs two jobs on two cores. Their values must agree to 1e-6.
+The plain recogniser is the loop that Moonshine's authors publish: everything goes into the decoder and out of it at every token.
 A metric's line compares the plain side's seconds with ours on both workers; the last line is wall time against wall time.
 """
 
@@ -17,7 +18,6 @@ import tempfile
 import time
 from collections import defaultdict
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from importlib.metadata import distribution
 from pathlib import Path
 
 os.environ |= {"OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
@@ -35,15 +35,16 @@ from codec_cliff.metrics import waveform
 from codec_cliff.metrics.__main__ import measure
 from codec_cliff.metrics.construct import construct
 from codec_cliff.metrics.pairs import open_pairs
+from codec_cliff.metrics.recognisers.moonshine import Moonshine
 from codec_cliff.metrics.references import write_references
 from codec_cliff.metrics.rows import LEADING
 from codec_cliff.metrics.scorer import WITH_REFERENCE
 from codec_cliff.metrics.wer import word_errors
 
 BACKENDS = {
-    "wer": "pocketsphinx",  # the longest jobs first
+    "naturalness": "distillmos",  # the longest jobs first
+    "wer": "moonshine_tiny",
     "spk_sim": "resemblyzer",
-    "naturalness": "dnsmos_p808",
     "stoi": "pystoi",
     "mcd": "mel_cepstral_distance",
 }
@@ -83,27 +84,17 @@ def systems() -> dict[str, tuple[int, Degradation]]:
 
 
 class Plain:
-    """The plain way: what a script that calls pystoi, mel-cepstral-distance, Resemblyzer, speechmos and Pocketsphinx does."""
+    """The plain way: what a script that calls pystoi, mel-cepstral-distance, Resemblyzer, DistillMOS and Moonshine does."""
 
-    def __init__(self, folder: Path, metrics: list[str]):
+    def __init__(self, metrics: list[str]):
         self.metrics = metrics
-        import onnxruntime
+        from distillmos import ConvTransformerSQAModel
         from resemblyzer import VoiceEncoder
-        from speechmos.dnsmos import DNSMOS
 
-        from codec_cliff.metrics.recognisers.pocketsphinx import Pocketsphinx
-
-        store = open_store(folder / "speech.tsv", folder / "speech.npy")
         torch.set_num_threads(1)
         self.encoder = VoiceEncoder("cpu", verbose=False)
-        self.recogniser = Pocketsphinx([utterance.transcript for utterance in store.utterances])
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        model = distribution("speechmos").locate_file("speechmos/dnsmos_models/model_v8.onnx")
-        self.dnsmos = DNSMOS.__new__(DNSMOS)
-        self.dnsmos.p808_onnx_sess = onnxruntime.InferenceSession(str(model), options)
-        self.dnsmos.onnx_sess = NoNetwork()  # its other scores are not asked for
+        self.opinion = ConvTransformerSQAModel().eval()
+        self.recogniser = PlainMoonshine(None)
         self.seconds: dict[str, float] = defaultdict(float)
         self.processor: dict[str, float] = defaultdict(float)
 
@@ -149,22 +140,27 @@ class Plain:
         ]
         return {"spk_sim": float(embeddings[0] @ embeddings[1])}
 
+    @torch.inference_mode()
     def naturalness(self, utterance, reference, degraded, late):
-        return {"dnsmos_p808": float(self.dnsmos(np.clip(degraded, -1, 1).astype(np.float64), RATE, False)["p808_mos"])}
+        return {"distillmos": self.opinion(torch.from_numpy(degraded)[None]).item()}
 
     def wer(self, utterance, reference, degraded, late):
-        texts = self.recogniser.hypotheses(degraded)
-        row = {f"hypothesis{suffix}": text for suffix, text in texts.items()}
+        text = self.recogniser.transcribe([degraded])[0]
+        row = {"hypothesis": text}
         for name, normalise in NORMALISERS.items():
             ending = "" if name == "plain" else f"_{name}"
-            for suffix, text in texts.items():
-                row[f"errors{suffix}{ending}"] = word_errors(normalise(utterance.transcript), normalise(text))
+            row[f"errors{ending}"] = word_errors(normalise(utterance.transcript), normalise(text))[0]
         return row
 
 
-class NoNetwork:
-    def run(self, *_):
-        return [[[0.0, 0.0, 0.0]]]
+class PlainMoonshine(Moonshine):
+    def step(self, given, token, first):
+        given |= {"input_ids": np.array([[token]]), "use_cache_branch": np.array([not first])}
+        logits, *cache = self.decoder.run(None, given)
+        for name, value in zip(self.cached, cache, strict=True):
+            if first or name in self.grown:
+                given[name] = value
+        return int(logits[0, -1].argmax())
 
 
 def plain_lag(reference: np.ndarray, degraded: np.ndarray) -> int:
@@ -285,8 +281,8 @@ def main() -> None:
             f"{len(store.utterances)} recordings, {store.seconds:.0f} s, {len(made)} systems, {os.cpu_count()} cores",
             flush=True,
         )
-        side = Plain(folder, metrics)
-        side.score(open_few(folder, "opus_24"))  # librosa compiles itself, the sessions allocate
+        side = Plain(metrics)
+        side.score(open_few(folder, "opus_24"))  # libraries compile themselves, sessions allocate
         side.seconds.clear()
         side.processor.clear()
         start_of_plain = time.perf_counter()

@@ -16,10 +16,10 @@ METRICS = (
 # The backend of each that comes with the package: offline, on a CPU.
 EMBEDDED = {
     "stoi": "pystoi",
-    "wer": "pocketsphinx",
+    "wer": "moonshine_tiny",
     "mcd": "mel_cepstral_distance",
     "spk_sim": "resemblyzer",
-    "naturalness": "dnsmos_p808",
+    "naturalness": "distillmos",
 }
 
 

@@ -21,7 +21,9 @@ METRICS = {
     "wer_plain": Shown("WER (%), plain normaliser", 1, "lower"),
     "wer_whisper": Shown("WER (%), Whisper's normaliser", 1, "lower"),
     "wer_of_original": Shown("WER (%) against the original's transcript", 1, "lower"),
-    "wer_flat": Shown("WER (%), no text prior", 1, "lower"),
+    "wer_insertions": Shown("Insertions (% of words)", 1, "lower"),
+    "wer_beyond_all": Shown("WER above 100 % (% of utterances)", 1, "lower"),
+    "wer_flat": Shown("WER (%), no text prior", 1, "lower"),  # studies that were measured by pocketsphinx
     "mcd": Shown("MCD", 2, "lower"),
     "mcd_raw": Shown("MCD, raw", 2, "lower"),
     "mcd_aligned": Shown("MCD, lag removed", 2, "lower"),
@@ -34,6 +36,7 @@ METRICS = {
     "level_difference_db": Shown("Level (dB)", 1, "lower"),
     "spk_sim": Shown("SPK-SIM", 2, "higher"),
     "utmos": Shown("UTMOS", 2, "higher"),
+    "distillmos": Shown("DistillMOS", 2, "higher"),
     "dnsmos_p808": Shown("DNSMOS P.808", 2, "higher"),
 }
 TABLE_METRICS = (
@@ -41,10 +44,12 @@ TABLE_METRICS = (
     "wer",
     "wer_plain",
     "wer_whisper",
+    "wer_beyond_all",
     "wer_flat",
     "mcd",
     "spk_sim",
     "utmos",
+    "distillmos",
     "dnsmos_p808",
 )
 LAG_METRICS = (

@@ -7,6 +7,10 @@ from codec_cliff.corpus.manifest import Utterance
 from codec_cliff.metrics.scorer import Scorer
 
 
+def distillmos(utterances: Sequence[Utterance], cache: str | None, device: str) -> Scorer:
+    return import_module("codec_cliff.metrics.predictors.distillmos").DistillMos(device)
+
+
 def dnsmos_p808(utterances: Sequence[Utterance], cache: str | None, device: str) -> Scorer:
     return import_module("codec_cliff.metrics.predictors.dnsmos").DnsmosP808()
 
@@ -16,4 +20,4 @@ def utmos22_strong(utterances: Sequence[Utterance], cache: str | None, device: s
     return module.Utmos22Strong(cache, device)
 
 
-BACKENDS = {"dnsmos_p808": dnsmos_p808, "utmos22_strong": utmos22_strong}
+BACKENDS = {"distillmos": distillmos, "dnsmos_p808": dnsmos_p808, "utmos22_strong": utmos22_strong}

@@ -13,25 +13,22 @@ from codec_cliff.metrics.scorer import Item, Reference, Value, WithoutReference
 
 
 class Recogniser(Protocol):
-    """Audio at `sample_rate` to text, in one way or more: hypotheses by column suffix, the headline under ``""``.
-
-    `batch_utterances` says how many recordings `transcribe` takes at once.
-    """
+    """Audio at `sample_rate` to text. `batch_utterances` says how many recordings `transcribe` takes at once."""
 
     backend: str
     revision: str
     sample_rate: int
     batch_utterances: int
 
-    def transcribe(self, audio: Sequence[np.ndarray]) -> list[Mapping[str, str]]: ...
+    def transcribe(self, audio: Sequence[np.ndarray]) -> list[str]: ...
 
 
 class WordErrors(WithoutReference):
     """Counts, not rates: a corpus' WER is the sum of `errors` over the sum of `reference_words` (1 and more is possible).
 
     Both sides pass through a normaliser. The chosen one fills `errors` and `reference_words`, the others a pair of columns under their
-    names (`errors_whisper`, `reference_words_whisper`). A recogniser that answers in several ways fills columns for
-    each, `errors<suffix>` and `hypothesis<suffix>`; hypotheses are kept as they were heard.
+    names (`errors_whisper`, `reference_words_whisper`). A recogniser may loop on broken speech: `insertions` counts the words
+    heard beyond those that were said, `beyond_all` is 1 where the errors outnumber the words. Hypotheses are kept as heard.
     """
 
     def __init__(self, recogniser: Recogniser, normaliser: str = "plain"):
@@ -44,37 +41,38 @@ class WordErrors(WithoutReference):
 
     def score_batch(self, items: Sequence[Item]) -> list[Mapping[str, Value]]:
         heard = self.recogniser.transcribe([degraded for _, _, degraded in items])
-        return [self._row(utterance, texts) for (utterance, _, _), texts in zip(items, heard, strict=True)]
+        return [self._row(utterance, text) for (utterance, _, _), text in zip(items, heard, strict=True)]
 
-    def _row(self, utterance: Utterance, texts: Mapping[str, str]) -> dict[str, Value]:
+    def _row(self, utterance: Utterance, text: str) -> dict[str, Value]:
         row: dict[str, Value] = {"normaliser": self.normaliser}
         for name, normalise in NORMALISERS.items():
-            ending = "" if name == self.normaliser else f"_{name}"
-            transcript = normalise(utterance.transcript)
-            row[f"reference_words{ending}"] = len(transcript.split())
-            for suffix, text in texts.items():
-                row[f"errors{suffix}{ending}"] = word_errors(transcript, normalise(text))
-        return row | {f"hypothesis{suffix}": text for suffix, text in texts.items()}
+            said, heard = normalise(utterance.transcript), normalise(text)
+            errors, insertions = word_errors(said, heard)
+            n_words = len(said.split())
+            if name == self.normaliser:
+                row |= {"reference_words": n_words, "errors": errors}
+                row |= {"insertions": insertions, "beyond_all": int(errors > n_words)}
+            else:
+                row |= {f"reference_words_{name}": n_words, f"errors_{name}": errors}
+        return row | {"hypothesis": text}
 
 
-def word_errors(reference: str, hypothesis: str) -> int:
-    """Substitutions, deletions and insertions between two normalised texts."""
+def word_errors(reference: str, hypothesis: str) -> tuple[int, int]:
+    """Errors between two normalised texts (substitutions, deletions and insertions), and the insertions among them."""
     if not reference:  # jiwer refuses an empty reference; every word heard is an insertion
-        return len(hypothesis.split())
+        return len(hypothesis.split()), len(hypothesis.split())
     counts = jiwer.process_words(reference, hypothesis)
-    return counts.substitutions + counts.deletions + counts.insertions
+    return counts.substitutions + counts.deletions + counts.insertions, counts.insertions
 
 
-def pocketsphinx(utterances: Sequence[Utterance], cache: str | None, device: str, normaliser: str = "plain"):
-    module = import_module("codec_cliff.metrics.recognisers.pocketsphinx")
-    return WordErrors(module.Pocketsphinx([utterance.transcript for utterance in utterances]), normaliser)
+def moonshine_tiny(utterances: Sequence[Utterance], cache: str | None, device: str, normaliser: str = "plain"):
+    module = import_module("codec_cliff.metrics.recognisers.moonshine")
+    return WordErrors(module.Moonshine(cache), normaliser)
 
 
 def mms_1b_all(utterances: Sequence[Utterance], cache: str | None, device: str, normaliser: str = "plain"):
-    module = import_module(
-        "codec_cliff.metrics.recognisers.mms"
-    )  # transformers and torch: only this backend pays for them
+    module = import_module("codec_cliff.metrics.recognisers.mms")  # transformers and torch: only this backend has them
     return WordErrors(module.Mms(cache, device), normaliser)
 
 
-BACKENDS = {"pocketsphinx": pocketsphinx, "mms_1b_all": mms_1b_all}
+BACKENDS = {"moonshine_tiny": moonshine_tiny, "mms_1b_all": mms_1b_all}

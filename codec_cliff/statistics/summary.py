@@ -49,13 +49,18 @@ FIGURES = (
     Figure("wer_plain", "wer", "errors_plain", "reference_words_plain", scale=100),  # where whisper is the headline
     Figure("wer_whisper", "wer", "errors_whisper", "reference_words_whisper", scale=100),
     Figure("wer_of_original", "wer_of_original", "errors", "reference_words", scale=100),
-    Figure("wer_flat", "wer", "errors_flat", "reference_words", scale=100),
+    Figure("wer_insertions", "wer", "insertions", "reference_words", scale=100),
+    Figure("wer_beyond_all", "wer", "beyond_all", scale=100),  # percent of the utterances: a recogniser's loops
+    Figure(
+        "wer_flat", "wer", "errors_flat", "reference_words", scale=100
+    ),  # studies that were measured by pocketsphinx
     Figure("level_difference_db", "stoi", "level_difference_db"),
     Figure("mcd", "mcd", "mcd"),
     Figure("mcd_raw", "mcd", "mcd_raw"),
     *(Figure(name, "mcd", name) for name in MCD_CONVENTIONS),
     Figure("spk_sim", "spk_sim", "spk_sim"),
     Figure("utmos", "naturalness", "utmos"),
+    Figure("distillmos", "naturalness", "distillmos"),
     Figure("dnsmos_p808", "naturalness", "dnsmos_p808"),
 )
 

@@ -105,10 +105,23 @@ def test_speaker_similarity_of_itself_is_one_whatever_its_level_and_falls_with_n
     assert values[-1] < 0.9
 
 
-def test_predicted_naturalness_falls_with_noise(ladder):
-    values = [scores(NATURALNESS["dnsmos_p808"]([], None, "cpu"), x, x)["dnsmos_p808"] for x in ladder]
+@pytest.mark.parametrize("backend", ["distillmos", "dnsmos_p808"])
+def test_predicted_naturalness_falls_with_noise(ladder, backend):
+    values = [scores(NATURALNESS[backend]([], None, "cpu"), x, x)[backend] for x in ladder]
     assert values == sorted(values, reverse=True)
     assert 1 < values[-1] < values[0] < 5
+
+
+@pytest.mark.parametrize("seconds", [0.01, 2.5, 7.5, 7.68, 9.3])
+def test_distillmos_is_what_the_library_computes(speech, seconds):
+    """Shorter than a window, with and without room for its silence, a window, and several."""
+    import torch
+    from distillmos import ConvTransformerSQAModel
+
+    clip = np.resize(speech, round(seconds * RATE))
+    with torch.inference_mode():
+        expected = ConvTransformerSQAModel().eval()(torch.from_numpy(clip)[None]).item()
+    assert NATURALNESS["distillmos"]([], None, "cpu").predict(clip) == pytest.approx(expected, abs=1e-6)
 
 
 def test_silence_crashes_nothing(speech, resemblyzer):
@@ -117,7 +130,8 @@ def test_silence_crashes_nothing(speech, resemblyzer):
         values = scores(scorer, speech, silence)
         assert all(value is None or np.isfinite(value) for value in values.values())
     assert scores(Pystoi([], None, "cpu"), speech, silence)["stoi"] == pytest.approx(0, abs=1e-3)
-    assert 1 < scores(NATURALNESS["dnsmos_p808"]([], None, "cpu"), speech, silence)["dnsmos_p808"] < 5
+    for backend in ("distillmos", "dnsmos_p808"):
+        assert 1 < scores(NATURALNESS[backend]([], None, "cpu"), speech, silence)[backend] < 5
 
 
 def test_mel_filters_have_unit_area_and_one_peak():

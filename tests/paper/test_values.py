@@ -28,7 +28,7 @@ def test_known_cells():
 def test_rows_that_the_paper_does_not_have():
     assert paper_quality("fixed-duration", 3.125, "wer") is None
     assert paper_reference("mimi_32", "stoi") is None
-    assert paper_quality("fixed-tokens", 6.25, "dnsmos_p808") is None
+    assert paper_quality("fixed-tokens", 6.25, "distillmos") is None
 
 
 def test_both_protocols_share_the_50_hz_row():
@@ -54,6 +54,6 @@ def test_the_mimi_row_carries_its_doubt():
 
 def test_only_the_papers_backends_are_the_papers():
     assert is_paper_backend("wer", "mms_1b_all")
-    assert not is_paper_backend("wer", "pocketsphinx")
+    assert not is_paper_backend("wer", "moonshine_tiny")
     assert not is_paper_backend("mcd", "mel_cepstral_distance")  # the paper names no tool
-    assert not is_paper_backend("dnsmos_p808", "dnsmos_p808")
+    assert not is_paper_backend("distillmos", "distillmos")

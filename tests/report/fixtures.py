@@ -29,7 +29,7 @@ def demo_config() -> dict:
     config["model"] |= {"encoder_dim": 8, "decoder_dim": 128}
     config["training"]["steps"] = 500
     config["tables"]["reference_codecs"] = ["dac_16k", "mimi_8", "mimi_32", "opus_12"]
-    config["metrics"] |= {"wer": "pocketsphinx", "naturalness": "dnsmos_p808"}
+    config["metrics"] |= {"wer": "moonshine_tiny", "naturalness": "distillmos"}
     config["metrics"] |= {"mcd": "mel_cepstral_distance", "spk_sim": "resemblyzer"}
     config["statistics"]["bootstrap_samples"] = 200
     return config
@@ -98,16 +98,20 @@ def _metrics(folder: Path, study: Study, quality: float, rng: np.random.Generato
     score = np.clip(quality + noise, 0, 1)
     words = rng.integers(5, 12, len(score))
     errors = rng.poisson(words * 1.2 * (1 - score) + 0.02)
-    naturalness = "utmos" if study.metrics["naturalness"].startswith("utmos") else "dnsmos_p808"
+    naturalness = "utmos" if study.metrics["naturalness"].startswith("utmos") else "distillmos"
     files = {
         "stoi": {"stoi": score, "stoi_aligned": score, "lag_ms": noise * 10, "level_difference_db": noise},
-        "wer": {"errors": errors, "reference_words": words, "hypothesis": ["a | b & c"] * len(score)},
+        "wer": {
+            "reference_words": words,
+            "errors": errors,
+            "insertions": errors // 2,
+            "beyond_all": (errors > words).astype(int),
+            "hypothesis": ["a | b & c"] * len(score),
+        },
         "mcd": {"mcd": 10 * (1 - score), "mcd_raw": 12 * (1 - score)},
         "spk_sim": {"spk_sim": score},
         "naturalness": {naturalness: 1 + 3 * score},
     }
-    if study.metrics["wer"] == "pocketsphinx":
-        files["wer"] |= {"errors_flat": errors + 1, "hypothesis_flat": ["x"] * len(score)}
     for file, columns in files.items():
         frame = pd.DataFrame({**_ids(), "backend": study.metrics[file], "revision": "1.0", **columns})
         if file == "stoi":

@@ -44,7 +44,7 @@ def test_the_panels_hold_ours_and_the_papers_points(demo, figure):
     assert {107.4, 15.37, 63.22} <= drawn
     for codec in ("6.25hz-fixed-duration", "6.25hz-fixed-duration-repaired", "6.25hz-fixed-tokens", "original"):
         assert round(results.figure(codec, "wer")["value"], 6) in drawn
-    assert "pocketsphinx" in wer.get_ylabel()
+    assert "moonshine_tiny" in wer.get_ylabel()
     assert [tick.get_text() for tick in phonemes.get_xticklabels()] == [
         f"{rate.frame_rate:g}" for rate in study.frame_rates
     ]

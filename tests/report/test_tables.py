@@ -27,7 +27,7 @@ def columns(metric, published=True):
     return [metric + part for part in parts if published or part != "_paper"]
 
 
-MEASURED = [*columns("stoi"), *columns("wer"), *columns("wer_flat", False), *columns("mcd"), *columns("spk_sim")]
+MEASURED = [*columns("stoi"), *columns("wer"), *columns("wer_beyond_all", False), *columns("mcd"), *columns("spk_sim")]
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -58,7 +58,7 @@ def test_markdown_reads_back_as_it_was_shown(demo, tmp_path, name):
 def test_table1_columns_and_rows(demo):
     table = TABLES["table1"](*demo)
     facts = ["model", "codec", "sample_rate", "frame_rate", "n_codebooks", "codebook_size", "bitrate"]
-    assert list(table.records[0]) == [*facts, *MEASURED, *columns("dnsmos_p808", False)]
+    assert list(table.records[0]) == [*facts, *MEASURED, *columns("distillmos", False)]
     assert [record["codec"] for record in table.records] == ["original", "dac_16k", "mimi_8", "mimi_32", "opus_12"]
     by_codec = {record["codec"]: record for record in table.records}
     assert by_codec["dac_16k"]["wer_paper"] == 5.25
@@ -68,7 +68,7 @@ def test_table1_columns_and_rows(demo):
 
 def test_table2_marks_the_repaired_model_below_its_source(demo):
     table = TABLES["table2"](*demo)
-    assert list(table.records[0]) == ["frame_rate", "codec", "repaired", *MEASURED, *columns("dnsmos_p808", False)]
+    assert list(table.records[0]) == ["frame_rate", "codec", "repaired", *MEASURED, *columns("distillmos", False)]
     assert [(r["frame_rate"], r["repaired"]) for r in table.records][-2:] == [(6.25, False), (6.25, True)]
     source, repaired = table.records[-2:]
     assert (source["wer_paper"], repaired["wer_paper"]) == (107.40, None)
@@ -89,10 +89,10 @@ def test_an_embedded_backend_never_stands_under_the_papers_name(demo, full):
         embedded, published = TABLES[name](*demo), TABLES[name](*full)
         assert not any(column.startswith("utmos") for column in embedded.records[0])
         assert "UTMOS" not in embedded.header
-        assert "dnsmos_p808_paper" not in embedded.records[0]
-        assert any("pocketsphinx" in note and "not comparable" in note for note in embedded.notes)
+        assert "distillmos_paper" not in embedded.records[0]
+        assert any("moonshine_tiny" in note and "not comparable" in note for note in embedded.notes)
         assert {"utmos", "utmos_paper"} <= set(published.records[0])
-        assert not any("dnsmos" in column for column in published.records[0])
+        assert not any("distillmos" in column for column in published.records[0])
         assert not any("WER" in note and "not comparable" in note for note in published.notes)
 
 

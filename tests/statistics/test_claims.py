@@ -74,7 +74,7 @@ def test_the_page_shows_every_claim_with_the_figure_behind_it(demo):
     assert {claim.verdict for claim in shown} <= set(MARKS)
     assert all(claim.paper and "[" in claim.ours for claim in shown)
     wer = next(claim for claim in shown if "WER" in claim.ours)
-    assert "pocketsphinx; the paper used MMS-1B" in wer.remark
+    assert "moonshine_tiny; the paper used MMS-1B" in wer.remark
 
 
 def _parts(demo):

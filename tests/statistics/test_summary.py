@@ -102,7 +102,8 @@ def test_summary_wer_is_the_corpus_wer_in_percent(fabricated):
     rows = pd.read_csv(results / "metrics" / "50hz" / "wer.csv")
     found = summary(study, results, ["50hz"]).set_index("metric")["value"]
     assert found["wer"] == pytest.approx(100 * rows["errors"].sum() / rows["reference_words"].sum())
-    assert found["wer_flat"] == pytest.approx(100 * rows["errors_flat"].sum() / rows["reference_words"].sum())
+    assert found["wer_insertions"] == pytest.approx(100 * rows["insertions"].sum() / rows["reference_words"].sum())
+    assert found["wer_beyond_all"] == pytest.approx(100 * (rows["errors"] > rows["reference_words"]).mean())
 
 
 def test_utterances_without_reference_words_are_left_out():

@@ -57,8 +57,12 @@ FETCHED = [
     if name in DOWNLOADS
 ]
 BACKEND_MODULES = {
-    "pocketsphinx": ["metrics/recognisers/pocketsphinx"],
+    "moonshine_tiny": [
+        "metrics/recognisers/moonshine",
+        "metrics/recognisers/vocabulary",
+    ],
     "mms_1b_all": ["metrics/recognisers/mms"],
+    "distillmos": ["metrics/predictors/distillmos"],
     "dnsmos_p808": ["metrics/predictors/dnsmos"],
     "utmos22_strong": ["metrics/predictors/utmos22"],
     "resemblyzer": ["metrics/speakers/resemblyzer"],

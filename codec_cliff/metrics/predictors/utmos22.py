@@ -36,7 +36,7 @@ class Utmos22Strong(WithoutReference):
         except (OSError, RuntimeError) as error:
             raise MetricError(
                 f"UTMOS ({path}) cannot be loaded ({error}); delete the file to have it downloaded again, or set "
-                "metrics.naturalness to dnsmos_p808"
+                "metrics.naturalness to distillmos"
             ) from error
         self._check_nothing_is_missing(path)
 

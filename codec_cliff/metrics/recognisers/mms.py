@@ -1,6 +1,6 @@
 """The paper's recogniser: MMS-1B with its English adapter, greedy (section 3.2.1; Pratap et al. 2023)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -40,16 +40,16 @@ class Mms:
         except (OSError, ValueError) as error:
             raise MetricError(
                 f"{folder}: cannot be loaded as MMS ({str(error).splitlines()[0]}); delete it to have it downloaded "
-                "again, or set metrics.wer to pocketsphinx"
+                "again, or set metrics.wer to moonshine_tiny"
             ) from error
         self.model.to(self.device).eval()
 
-    def transcribe(self, audio: Sequence[np.ndarray]) -> list[Mapping[str, str]]:
+    def transcribe(self, audio: Sequence[np.ndarray]) -> list[str]:
         """Each of float32 (n,) at 16 kHz to its greedy transcript, in the order given."""
         texts: dict[int, str] = {}
         for batch in alike([len(recording) / self.sample_rate for recording in audio], BATCH_SECONDS):
             texts |= dict(zip(batch, self._decode([audio[index] for index in batch]), strict=True))
-        return [{"": texts[index]} for index in range(len(audio))]
+        return [texts[index] for index in range(len(audio))]
 
     @torch.inference_mode()
     def _decode(self, batch: list[np.ndarray]) -> list[str]:
