@@ -14,6 +14,7 @@ import torch
 import torchaudio
 from tqdm import tqdm
 
+from codec_cliff.corpus.decoded import DecodedFiles
 from codec_cliff.corpus.manifest import Utterance, write_manifest
 from codec_cliff.corpus.store import AudioStore, open_store
 from codec_cliff.device import choose_device
@@ -38,31 +39,45 @@ def reconstruct(codec: Codec, audio: torch.Tensor, sample_rate: int) -> tuple[to
     return codec.decode(codes, n_samples), codes
 
 
-def write_reconstructions(codec_id: str, codec: Codec | None, store: AudioStore, folder: Path, device: str) -> None:
+def write_reconstructions(
+    codec_id: str, codec: Codec | DecodedFiles | None, store: AudioStore, folder: Path, device: str
+) -> None:
     """Fill `folder` with FLACs, manifest.tsv, codes.npz (where the codec has codebooks) and codec.json.
 
-    `codec` None stands for the unprocessed recordings. Raises CodecError where a reconstruction is not finite.
+    `codec` None stands for the unprocessed recordings, DecodedFiles for what somebody else's codec has made of them. Raises
+    CodecError where a reconstruction is not finite.
     """
     utterances, codes = [], []
     start = shown = time.monotonic()
     for index, utterance in enumerate(tqdm(store.utterances, codec_id, disable=None)):
-        audio = torch.from_numpy(store.audio(index))
-        if codec:
-            audio, utterance_codes = reconstruct(codec, audio, utterance.sample_rate)
-            codes.append(utterance_codes)
-        utterances.append(
-            _write_flac(folder, utterance, audio, codec.facts.sample_rate if codec else utterance.sample_rate)
-        )
+        audio, sample_rate, utterance_codes = _decoded(codec, store, index)
+        codes.append(utterance_codes)
+        utterances.append(_write_flac(folder, utterance, audio, sample_rate))
         if time.monotonic() - shown > PROGRESS_SECONDS:
             print(f"{codec_id}: {index + 1} of {len(store.utterances)} utterances", flush=True)
             shown = time.monotonic()
-    if codec and codec.facts.n_codebooks and all(isinstance(item, torch.Tensor) for item in codes):
+    if all(isinstance(item, torch.Tensor) for item in codes) and codec.facts.n_codebooks:
         _write_codes(folder / "codes.npz", codes)
-    facts = _facts(codec, store) | {"codec": codec_id, "device": device}
+    facts = _facts(codec, utterances) | {"codec": codec_id, "device": device}
     facts |= {"seconds": time.monotonic() - start, "audio_seconds": store.seconds}
     with atomic_path(folder / "codec.json") as temporary:
         temporary.write_text(json.dumps(facts, indent=1))
     write_manifest(folder / "manifest.tsv", utterances)
+
+
+def _decoded(
+    codec: Codec | DecodedFiles | None, store: AudioStore, index: int
+) -> tuple[torch.Tensor, int, torch.Tensor | object | None]:
+    """What becomes of an utterance: audio (n,), its sample rate, and the codes where there are any."""
+    utterance = store.utterances[index]
+    if isinstance(codec, DecodedFiles):
+        audio, sample_rate = codec.audio(utterance)
+        return torch.from_numpy(audio), sample_rate, None
+    audio = torch.from_numpy(store.audio(index))
+    if codec is None:
+        return audio, utterance.sample_rate, None
+    audio, codes = reconstruct(codec, audio, utterance.sample_rate)
+    return audio, codec.facts.sample_rate, codes
 
 
 def _write_flac(folder: Path, utterance: Utterance, audio: torch.Tensor, sample_rate: int) -> Utterance:
@@ -84,10 +99,10 @@ def _write_codes(path: Path, codes: list[torch.Tensor]) -> None:
         np.savez_compressed(file, codes=torch.cat(codes, dim=1).numpy().astype(np.int32), offsets=offsets)
 
 
-def _facts(codec: Codec | None, store: AudioStore) -> dict[str, object]:
-    if codec is None:
+def _facts(codec: Codec | DecodedFiles | None, decoded: list[Utterance]) -> dict[str, object]:
+    if codec is None or isinstance(codec, DecodedFiles):
         empty = dict.fromkeys(("frame_rate", "n_codebooks", "codebook_size", "bitrate"))
-        return {"sample_rate": store.utterances[0].sample_rate, **empty}
+        return {"sample_rate": decoded[0].sample_rate, **empty}
     facts = asdict(codec.facts)
     for name in ("bitrate", "frame_rate"):  # codecs of variable rate know only afterwards
         if measured := getattr(codec, f"measured_{name}", None):
@@ -120,13 +135,16 @@ def main() -> None:
     parser.add_argument("--cache", required=True, type=Path)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--recordings", type=Path, help="folder of what the codec made of them, in place of a codec")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     device = choose_device(arguments.device)
-    codec = load_codec(arguments.codec, arguments.run_folder, arguments.cache, device)
-    write_reconstructions(
-        arguments.codec, codec, open_store(arguments.manifest, arguments.store), arguments.folder, device
-    )
+    store = open_store(arguments.manifest, arguments.store)
+    if arguments.recordings:
+        codec = DecodedFiles(arguments.recordings, store.utterances)
+    else:
+        codec = load_codec(arguments.codec, arguments.run_folder, arguments.cache, device)
+    write_reconstructions(arguments.codec, codec, store, arguments.folder, device)
 
 
 if __name__ == "__main__":

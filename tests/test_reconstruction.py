@@ -7,6 +7,7 @@ import pytest
 import soundfile
 import torch
 
+from codec_cliff.corpus.decoded import DecodedFiles
 from codec_cliff.corpus.manifest import read_manifest
 from codec_cliff.errors import CodecError
 from codec_cliff.models.codec import CodecFacts, fit_length
@@ -40,6 +41,36 @@ def test_originals_are_bit_exact(store, tmp_path):
         audio, _ = soundfile.read(utterance.path, dtype="float32")
         np.testing.assert_array_equal(audio, store.audio(index))
     assert json.loads((tmp_path / "codec.json").read_text())["bitrate"] is None
+
+
+def decoded_by_somebody(folder, store, change=lambda audio: audio):
+    for index, utterance in enumerate(store.utterances):
+        path = folder / "wavs" / f"{utterance.utterance_id}_out.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, np.repeat(change(store.audio(index)), 2), 32000, subtype="FLOAT")
+    return folder
+
+
+def test_a_folder_of_somebodys_reconstructions_is_a_codec(store, tmp_path):
+    folder = decoded_by_somebody(tmp_path / "theirs", store, lambda audio: audio[:-7] / 2)
+    write_reconstructions("theirs", DecodedFiles(folder, store.utterances), store, tmp_path / "out", "cpu")
+    for index, utterance in enumerate(read_manifest(tmp_path / "out" / "manifest.tsv")):
+        audio, rate = soundfile.read(utterance.path, dtype="float32")
+        assert (rate, len(audio)) == (32000, 2 * store.utterances[index].n_samples)
+        np.testing.assert_allclose(audio[::2][:-7], store.audio(index)[:-7] / 2, atol=2**-15)
+    facts = json.loads((tmp_path / "out" / "codec.json").read_text())
+    assert (facts["sample_rate"], facts["bitrate"]) == (32000, None)
+    assert not (tmp_path / "out" / "codes.npz").exists()
+
+
+def test_a_folder_that_lacks_a_recording_or_holds_another_is_no_row_of_a_study(store, tmp_path):
+    folder = decoded_by_somebody(tmp_path / "theirs", store)
+    soundfile.write(folder / "wavs" / "u1_out.wav", np.zeros(3 * 16000), 16000)
+    with pytest.raises(CodecError, match=r"u1_out\.wav: is 3\.00 s long, the original 1\.25 s"):
+        DecodedFiles(folder, store.utterances).audio(store.utterances[1])
+    (folder / "wavs" / "u1_out.wav").unlink()
+    with pytest.raises(CodecError, match=r"no file, or several, of 1 of 5 recordings \(u1\)"):
+        DecodedFiles(folder, store.utterances)
 
 
 def test_a_trained_codec_end_to_end(tiny_run, store, tmp_path):

@@ -1,6 +1,5 @@
 """Every file decoded once before anything is measured: what it is, and whether it can be what its name says."""
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,12 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from codec_cliff.corpus.audio_files import read_audio
+from codec_cliff.corpus.decoded import alike_in_length, said_length
 from codec_cliff.errors import CorpusError
 from codec_cliff.evaluate.likeness import likeness, outline
 from codec_cliff.evaluate.workers import as_they_come
 from codec_cliff.study.config import ORIGINAL
 
-LENGTH_SECONDS = 0.7  # by which lengths may differ: a token at the lowest rate of the field, 1.6 Hz
 SILENCE = 10 ** (-70 / 20)  # a peak below this is silence
 # Measured on 40 recordings of 24 speakers: other recordings reach 0.17 on average and 0.48 at most; the same one 0.92 through
 # Opus at 6 kbit/s, 0.73 in noise of its own level and 0.40 in noise 10 dB above.
@@ -104,17 +103,10 @@ def another_recording(inspected: Mapping[str, Inspected], utterance_id: str, sys
 
 def _of_like_length(inspected: Iterable[Inspected], seconds: float) -> Iterator[Inspected]:
     for each in inspected:
-        if ORIGINAL in each.outlines and abs(each.decoded[ORIGINAL].seconds - seconds) <= LENGTH_SECONDS:
+        if ORIGINAL in each.outlines and alike_in_length(seconds, each.decoded[ORIGINAL].seconds):
             yield each
 
 
 def length_fault(original: Decoded, decoded: Decoded) -> str:
     """Why two lengths cannot be of one recording, or nothing."""
-    if abs(decoded.seconds - original.seconds) <= min(LENGTH_SECONDS, original.seconds / 2):
-        return ""
-    return f"is {decoded.seconds:.2f} s long, the original {original.seconds:.2f} s"
-
-
-def expected_samples(original: Decoded, sample_rate: int) -> int:
-    """How many samples the original's duration takes at a rate."""
-    return math.ceil(original.n_samples * sample_rate / original.sample_rate)
+    return "" if alike_in_length(decoded.seconds, original.seconds) else said_length(decoded.seconds, original.seconds)

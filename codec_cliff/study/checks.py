@@ -106,8 +106,16 @@ def check_tables(study: Study) -> None:
             raise ConfigError(
                 f"tables.repaired: {rate:g} Hz is not in tables.fixed_duration, so there is no model to repair; add it there"
             )
+    for name in study.folders:
+        if (
+            is_reference_codec(name)
+            or name == "original"
+            or name in study.runs
+            or study.reference_codecs.count(name) > 1
+        ):
+            raise ConfigError(f"tables.reference_codecs: the name {name} is taken; give the folder another one")
     for codec in study.reference_codecs:
-        if not is_reference_codec(codec):
+        if codec not in study.folders and not is_reference_codec(codec):
             raise ConfigError(
                 f"tables.reference_codecs: unknown codec {codec}{suggestion(codec, REFERENCE_CODECS)}; "
                 f"known: {', '.join(REFERENCE_CODECS)}, opus_6 to opus_256"

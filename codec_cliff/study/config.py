@@ -373,7 +373,15 @@ class Study:
 
     @property
     def reference_codecs(self) -> list[str]:
-        return list(self.tables["reference_codecs"])
+        """Published codecs by id, and folders of somebody's reconstructions by the name that the study gives them."""
+        return [codec if isinstance(codec, str) else codec["name"] for codec in self.tables["reference_codecs"]]
+
+    @property
+    def folders(self) -> dict[str, str]:
+        """Codec -> the folder that holds what it made of the test recordings, for codecs that are no more than that."""
+        return {
+            codec["name"]: codec["folder"] for codec in self.tables["reference_codecs"] if not isinstance(codec, str)
+        }
 
     @property
     def evaluated(self) -> list[str]:

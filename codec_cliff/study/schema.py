@@ -28,11 +28,19 @@ def validated(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def with_paths(values: dict[str, Any]) -> dict[str, Any]:
     """The values with `~` and variables in paths filled in; ConfigError where a variable is not set."""
-    corpus = values["corpus"]
+    corpus, tables = values["corpus"], values["tables"]
     return values | {
+        "tables": tables | {"reference_codecs": [_codec(codec) for codec in tables["reference_codecs"]]},
         "cache": _path("cache", values["cache"]),
         "corpus": corpus | {"root": _path("corpus.root", corpus["root"])},
     }
+
+
+def _codec(codec: str | dict[str, str]) -> str | dict[str, str]:
+    """A published codec's id as it is; a folder of reconstructions with its path filled in."""
+    if isinstance(codec, str):
+        return codec
+    return codec | {"folder": _path(f"tables.reference_codecs, {codec['name']}", codec["folder"])}
 
 
 def _path(key: str, value: str | None) -> str | None:

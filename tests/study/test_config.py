@@ -75,6 +75,11 @@ def _set(path, value):
         (_set("metrics/wer", "whisper"), "metrics.wer", "is not one of mms_1b_all, moonshine_tiny"),
         (_set("metrics/werr", "moonshine_tiny"), "metrics.werr", "did you mean wer"),
         (_set("alignment/aligner", "mfaa"), "alignment.aligner", "did you mean mfa"),
+        (
+            _set("tables/reference_codecs", ["dac_16k", {"name": "dac_16k", "folder": "x"}]),
+            "tables.reference_codecs",
+            "name dac_16k is taken",
+        ),
         (_set("tables/reference_codecs", ["dac_16"]), "tables.reference_codecs", "did you mean dac_16k"),
         (_set("tables/fixed_tokens", [7]), "tables.fixed_tokens", "add it to frame_rates"),
         (_set("tables/repaired", [1.6]), "tables.repaired", "not in tables.fixed_duration"),
@@ -105,3 +110,12 @@ def test_a_missing_protocol_is_named(paper_config):
     del paper_config["protocols"]["fixed-tokens"]
     with pytest.raises(ConfigError, match="fixed-tokens is missing"):
         load_study(paper_config)
+
+
+def test_a_folder_of_reconstructions_is_a_row_under_its_name(paper_config, monkeypatch):
+    monkeypatch.setenv("THEIRS", "/data/theirs")
+    paper_config["tables"]["reference_codecs"] = ["dac_16k", {"name": "mine", "folder": "$THEIRS/wav"}]
+    study = load_study(paper_config)
+    assert study.reference_codecs == ["dac_16k", "mine"]
+    assert study.folders == {"mine": "/data/theirs/wav"}
+    assert "mine" in study.evaluated

@@ -3,6 +3,7 @@ import json
 import math
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from snakemake.exceptions import WorkflowError
 
 from codec_cliff.downloads.listing import pin_of
 from codec_cliff.downloads.pins import DOWNLOADS
+from codec_cliff.corpus.decoded import state
 from codec_cliff.errors import ConfigError
 from codec_cliff.metrics.scorer import WITH_REFERENCE
 from codec_cliff.status import record_study, stale_models
@@ -174,6 +176,18 @@ def codec_weights(wildcards):
 def reconstruction_environment(wildcards):
     """The main environment but for stacks that cannot live in it."""
     return ENVIRONMENTS.get(wildcards.codec, MAIN_ENVIRONMENT)
+
+
+def recordings_of(wildcards):
+    """The folder of a codec that is no more than one, as the command line has it."""
+    folder = STUDY.folders.get(wildcards.codec)
+    return f"--recordings {shlex.quote(folder)}" if folder else ""
+
+
+def recordings_state(wildcards):
+    """What such a folder holds, so that a changed file is read anew."""
+    folder = STUDY.folders.get(wildcards.codec)
+    return state(folder) if folder else ""
 
 
 def cache_folder(wildcards):

@@ -19,6 +19,8 @@ rule reconstruct:
         run_folder=f"{RESULTS}/runs/{{codec}}",
         folder=f"{RESULTS}/reconstruction/{{codec}}",
         cache=STUDY.cache,
+        recordings=recordings_of,
+        state=recordings_state,
     shell:
         "python -m codec_cliff.reconstruction --codec {wildcards.codec} --run-folder {params.run_folder} --manifest {input.manifest} --store {input.store}"
-        " --folder {params.folder} --cache {params.cache:q} --threads {threads} > {log} 2>&1"
+        " {params.recordings} --folder {params.folder} --cache {params.cache:q} --threads {threads} > {log} 2>&1"
