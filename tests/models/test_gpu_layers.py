@@ -9,7 +9,7 @@ import torch
 from dac.nn.layers import snake as dac_snake
 from torch import nn
 
-from codec_cliff.models.gpu import kernels
+from codec_cliff.models.gpu import kernels, layers
 from codec_cliff.models.gpu.products import FromOneChannel, ToOneChannel
 from codec_cliff.models.gpu.spectra import reflect, spectra
 
@@ -102,6 +102,41 @@ def test_convolution_to_one_channel(size, kernel):
     compare(
         lambda x, w: ToOneChannel.apply(x.contiguous(memory_format=torch.channels_last), w),
         lambda x, w: nn.functional.conv2d(x, w, None, 1, (kernel[0] // 2, kernel[1] // 2)), [x, w],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("dilation", [3, 9])
+@pytest.mark.parametrize("length", [50, 54])
+def test_dilated_convolution(length, dilation):
+    torch.manual_seed(0)
+    x, w = torch.randn(2, 5, length), torch.randn(6, 5, 7)
+    compare(
+        lambda x, w: layers._convolve_dilated(laid_out(x, True), w, None, dilation),
+        lambda x, w: nn.functional.conv1d(x, w, None, 1, 3 * dilation, dilation), [x, w],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("last", [False, True])
+def test_distance_of_feature_maps(dtype, last):
+    torch.manual_seed(0)
+    layout = torch.channels_last if last else torch.contiguous_format
+    target = torch.randn(2, 3, 50, 61).to(dtype).contiguous(memory_format=layout)
+
+    def ours(x):
+        return kernels.mean_distance(x.contiguous(memory_format=layout), target)
+
+    tolerance = {} if dtype == torch.float32 else {"rtol": 0.01, "atol": 0.005}
+    x = torch.randn(2, 3, 50, 61).to(dtype)
+    compare(ours, lambda x: nn.functional.l1_loss(x.float(), target.float()), [x], **tolerance)
+
+
+def test_snake_of_clips_with_gaps_between_them():
+    torch.manual_seed(0)
+    x, alpha = torch.randn(3, 32, 70), torch.rand(1, 32, 1) + 0.5
+    compare(
+        lambda x, a: kernels.Snake.apply(laid_out(x, True)[:, :, :61], None, a),
+        lambda x, a: dac_snake(x[:, :, :61], a), [x, alpha],
     )  # fmt: skip
 
 

@@ -12,81 +12,132 @@ EPSILON = tl.constexpr(1e-9)  # as in dac.nn.layers.snake
 
 
 @triton.jit
-def _tile(channels, times, BLOCK_T: tl.constexpr, BLOCK_C: tl.constexpr):
-    time = tl.program_id(1) * BLOCK_T + tl.arange(0, BLOCK_T)
+def _sine_squared_and_double(angle):
+    """sin(angle)^2 and sin(2 angle): both have period pi, so that polynomials over half a turn do, without signs or branches."""
+    turns = tl.floor(angle * 0.3183098861837907 + 0.5)
+    rest = angle - turns * 3.140625 - turns * 9.67653589793e-4  # pi in two parts
+    square = rest * rest
+    sine = -2.5052108385e-8 * square + 2.7557319224e-6
+    sine = sine * square - 1.9841269841e-4
+    sine = sine * square + 8.3333333333e-3
+    sine = sine * square - 1.6666666667e-1
+    sine = rest + rest * square * sine
+    cosine = 2.0876756988e-9 * square - 2.7557319224e-7
+    cosine = cosine * square + 2.4801587302e-5
+    cosine = cosine * square - 1.3888888889e-3
+    cosine = cosine * square + 4.1666666667e-2
+    cosine = cosine * square - 0.5
+    cosine = cosine * square + 1.0
+    return sine * sine, 2.0 * sine * cosine
+
+
+@triton.jit
+def _tile(turn, channels, times, step_c, step_t, ROUNDS: tl.constexpr, BLOCK_T: tl.constexpr, BLOCK_C: tl.constexpr):
+    time = (tl.program_id(1) * ROUNDS + turn) * BLOCK_T + tl.arange(0, BLOCK_T)
     channel = tl.program_id(2) * BLOCK_C + tl.arange(0, BLOCK_C)
     inside = (time < times)[:, None] & (channel < channels)[None, :]
-    return time, channel, inside
+    return time.to(tl.int64)[:, None] * step_t + channel[None, :] * step_c, inside
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["times"])
 def _snake_forward(
-    x, bias, alpha, y, channels, times, clip, step_c, step_t,
-    BIAS: tl.constexpr, BLOCK_T: tl.constexpr, BLOCK_C: tl.constexpr,
+    x, bias, alpha, y, channels, times, clip_x, clip_y, step_c, step_t,
+    BIAS: tl.constexpr, ROUNDS: tl.constexpr, BLOCK_T: tl.constexpr, BLOCK_C: tl.constexpr,
 ):  # fmt: skip
-    time, channel, inside = _tile(channels, times, BLOCK_T, BLOCK_C)
-    place = tl.program_id(0).to(tl.int64) * clip + time[:, None] * step_t + channel[None, :] * step_c
-    z = tl.load(x + place, mask=inside, other=0.0).to(tl.float32)
-    if BIAS:
-        z += tl.load(bias + channel, mask=channel < channels, other=0.0).to(tl.float32)[None, :]
+    clip, channel = tl.program_id(0).to(tl.int64), tl.program_id(2) * BLOCK_C + tl.arange(0, BLOCK_C)
     a = tl.load(alpha + channel, mask=channel < channels, other=1.0).to(tl.float32)[None, :]
-    sine = tl.sin(a * z)
-    tl.store(y + place, (z + sine * sine / (a + EPSILON)).to(y.dtype.element_ty), mask=inside)
-
-
-@triton.jit
-def _snake_backward(
-    gradient, x, bias, alpha, gradient_x, parts, channels, times, clip, step_c, step_t,
-    BIAS: tl.constexpr, BLOCK_T: tl.constexpr, BLOCK_C: tl.constexpr,
-):  # fmt: skip
-    time, channel, inside = _tile(channels, times, BLOCK_T, BLOCK_C)
-    place = tl.program_id(0).to(tl.int64) * clip + time[:, None] * step_t + channel[None, :] * step_c
-    z = tl.load(x + place, mask=inside, other=0.0).to(tl.float32)
-    if BIAS:
-        z += tl.load(bias + channel, mask=channel < channels, other=0.0).to(tl.float32)[None, :]
-    a = tl.load(alpha + channel, mask=channel < channels, other=1.0).to(tl.float32)[None, :]
-    g = tl.load(gradient + place, mask=inside, other=0.0).to(tl.float32)
     inverse = 1.0 / (a + EPSILON)
-    sine = tl.sin(a * z)
-    double = 2.0 * sine * tl.cos(a * z)  # sin(2 a z)
-    through = g * (1.0 + double * a * inverse)
-    tl.store(gradient_x + place, through.to(gradient_x.dtype.element_ty), mask=inside)
-    of_alpha = g * (z * double * inverse - sine * sine * inverse * inverse)
-    row = (tl.program_id(0) * tl.num_programs(1) + tl.program_id(1)).to(tl.int64) * 2 * channels
-    tl.store(parts + row + channel, tl.sum(tl.where(inside, of_alpha, 0.0), axis=0), mask=channel < channels)
-    if BIAS:
-        summed = tl.sum(tl.where(inside, through, 0.0), axis=0)
-        tl.store(parts + row + channels + channel, summed, mask=channel < channels)
+    for turn in range(ROUNDS):
+        place, inside = _tile(turn, channels, times, step_c, step_t, ROUNDS, BLOCK_T, BLOCK_C)
+        z = tl.load(x + clip * clip_x + place, mask=inside, other=0.0).to(tl.float32)
+        if BIAS:
+            z += tl.load(bias + channel, mask=channel < channels, other=0.0).to(tl.float32)[None, :]
+        square, _ = _sine_squared_and_double(a * z)
+        tl.store(y + clip * clip_y + place, (z + square * inverse).to(y.dtype.element_ty), mask=inside)
 
 
-@triton.jit
-def _leaky_forward(
-    x, bias, y, slope, channels, times, clip, step_c, step_t, BLOCK_T: tl.constexpr, BLOCK_C: tl.constexpr
-):
-    time, channel, inside = _tile(channels, times, BLOCK_T, BLOCK_C)
-    place = tl.program_id(0).to(tl.int64) * clip + time[:, None] * step_t + channel[None, :] * step_c
-    z = tl.load(x + place, mask=inside, other=0.0).to(tl.float32)
-    z += tl.load(bias + channel, mask=channel < channels, other=0.0).to(tl.float32)[None, :]
-    tl.store(y + place, tl.where(z > 0, z, slope * z).to(y.dtype.element_ty), mask=inside)
-
-
-@triton.jit
-def _leaky_backward(
-    gradient, y, gradient_x, parts, slope, channels, times, clip, step_c, step_t,
-    SUM: tl.constexpr, BLOCK_T: tl.constexpr, BLOCK_C: tl.constexpr,
+@triton.jit(do_not_specialize=["times"])
+def _snake_backward(
+    gradient, x, bias, alpha, gradient_x, parts, channels, times, clip_g, clip_x, clip_y, step_c, step_t,
+    BIAS: tl.constexpr, ROUNDS: tl.constexpr, BLOCK_T: tl.constexpr, BLOCK_C: tl.constexpr,
 ):  # fmt: skip
-    time, channel, inside = _tile(channels, times, BLOCK_T, BLOCK_C)
-    place = tl.program_id(0).to(tl.int64) * clip + time[:, None] * step_t + channel[None, :] * step_c
-    kept = tl.load(y + place, mask=inside, other=0.0).to(tl.float32)  # has the sign of what went in
-    g = tl.load(gradient + place, mask=inside, other=0.0).to(tl.float32)
-    g = tl.where(kept > 0, g, slope * g)
-    tl.store(gradient_x + place, g.to(gradient_x.dtype.element_ty), mask=inside)
+    clip, channel = tl.program_id(0).to(tl.int64), tl.program_id(2) * BLOCK_C + tl.arange(0, BLOCK_C)
+    a = tl.load(alpha + channel, mask=channel < channels, other=1.0).to(tl.float32)[None, :]
+    inverse = 1.0 / (a + EPSILON)
+    of_alpha = tl.zeros((BLOCK_T, BLOCK_C), dtype=tl.float32)
+    of_bias = tl.zeros((BLOCK_T, BLOCK_C), dtype=tl.float32)
+    for turn in range(ROUNDS):
+        place, inside = _tile(turn, channels, times, step_c, step_t, ROUNDS, BLOCK_T, BLOCK_C)
+        z = tl.load(x + clip * clip_x + place, mask=inside, other=0.0).to(tl.float32)
+        g = tl.load(gradient + clip * clip_g + place, mask=inside, other=0.0).to(tl.float32)
+        if BIAS:
+            z += tl.load(bias + channel, mask=channel < channels, other=0.0).to(tl.float32)[None, :]
+        square, double = _sine_squared_and_double(a * z)
+        through = g * (1.0 + double * a * inverse)
+        tl.store(gradient_x + clip * clip_y + place, through.to(gradient_x.dtype.element_ty), mask=inside)
+        of_alpha += g * (z * double - square * inverse)  # g is zero outside
+        of_bias += through
+    row = (clip * tl.num_programs(1) + tl.program_id(1)) * 2 * channels
+    tl.store(parts + row + channel, tl.sum(of_alpha * inverse, axis=0), mask=channel < channels)
+    if BIAS:
+        tl.store(parts + row + channels + channel, tl.sum(of_bias, axis=0), mask=channel < channels)
+
+
+@triton.jit(do_not_specialize=["times"])
+def _leaky_forward(
+    x, bias, y, slope, channels, times, clip_x, clip_y, step_c, step_t,
+    ROUNDS: tl.constexpr, BLOCK_T: tl.constexpr, BLOCK_C: tl.constexpr,
+):  # fmt: skip
+    clip, channel = tl.program_id(0).to(tl.int64), tl.program_id(2) * BLOCK_C + tl.arange(0, BLOCK_C)
+    offset = tl.load(bias + channel, mask=channel < channels, other=0.0).to(tl.float32)[None, :]
+    for turn in range(ROUNDS):
+        place, inside = _tile(turn, channels, times, step_c, step_t, ROUNDS, BLOCK_T, BLOCK_C)
+        z = tl.load(x + clip * clip_x + place, mask=inside, other=0.0).to(tl.float32) + offset
+        tl.store(y + clip * clip_y + place, tl.where(z > 0, z, slope * z).to(y.dtype.element_ty), mask=inside)
+
+
+@triton.jit(do_not_specialize=["times"])
+def _leaky_backward(
+    gradient, y, gradient_x, parts, slope, channels, times, clip_g, clip_x, clip_y, step_c, step_t,
+    SUM: tl.constexpr, ROUNDS: tl.constexpr, BLOCK_T: tl.constexpr, BLOCK_C: tl.constexpr,
+):  # fmt: skip
+    clip, channel = tl.program_id(0).to(tl.int64), tl.program_id(2) * BLOCK_C + tl.arange(0, BLOCK_C)
+    total = tl.zeros((BLOCK_T, BLOCK_C), dtype=tl.float32)
+    for turn in range(ROUNDS):
+        place, inside = _tile(turn, channels, times, step_c, step_t, ROUNDS, BLOCK_T, BLOCK_C)
+        kept = tl.load(y + clip * clip_x + place, mask=inside, other=0.0).to(tl.float32)  # has the sign of what went in
+        g = tl.load(gradient + clip * clip_g + place, mask=inside, other=0.0).to(tl.float32)
+        g = tl.where(kept > 0, g, slope * g)
+        tl.store(gradient_x + clip * clip_y + place, g.to(gradient_x.dtype.element_ty), mask=inside)
+        total += g
     if SUM:
-        row = (tl.program_id(0) * tl.num_programs(1) + tl.program_id(1)).to(tl.int64) * channels
-        tl.store(parts + row + channel, tl.sum(tl.where(inside, g, 0.0), axis=0), mask=channel < channels)
+        row = (clip * tl.num_programs(1) + tl.program_id(1)) * channels
+        tl.store(parts + row + channel, tl.sum(total, axis=0), mask=channel < channels)
 
 
 @triton.jit
+def _distance_forward(x, target, parts, size, ROUNDS: tl.constexpr, BLOCK: tl.constexpr):
+    total = tl.zeros((BLOCK,), dtype=tl.float32)
+    for turn in range(ROUNDS):
+        place = (tl.program_id(0).to(tl.int64) * ROUNDS + turn) * BLOCK + tl.arange(0, BLOCK)
+        one = tl.load(x + place, mask=place < size, other=0.0).to(tl.float32)
+        other = tl.load(target + place, mask=place < size, other=0.0).to(tl.float32)
+        total += tl.abs(one - other)
+    tl.store(parts + tl.program_id(0), tl.sum(total, axis=0))
+
+
+@triton.jit
+def _distance_backward(gradient, x, target, gradient_x, size, ROUNDS: tl.constexpr, BLOCK: tl.constexpr):
+    scale = tl.load(gradient).to(tl.float32) / size
+    for turn in range(ROUNDS):
+        place = (tl.program_id(0).to(tl.int64) * ROUNDS + turn) * BLOCK + tl.arange(0, BLOCK)
+        one = tl.load(x + place, mask=place < size, other=0.0).to(tl.float32)
+        other = tl.load(target + place, mask=place < size, other=0.0).to(tl.float32)
+        signed = tl.where(one > other, scale, tl.where(one < other, -scale, 0.0))
+        tl.store(gradient_x + place, signed.to(gradient_x.dtype.element_ty), mask=place < size)
+
+
+@triton.jit(do_not_specialize=["channels", "taps", "columns"])
 def _norm_forward(v, g, w, norms, channels, taps, columns, BLOCK: tl.constexpr):
     row, j = tl.program_id(0).to(tl.int64), tl.arange(0, BLOCK)
     source = (j % channels) * taps + j // channels  # from (channels, taps) to (taps, channels)
@@ -97,7 +148,7 @@ def _norm_forward(v, g, w, norms, channels, taps, columns, BLOCK: tl.constexpr):
     tl.store(w + row * columns + j, (value * scale).to(w.dtype.element_ty), mask=j < columns)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["channels", "taps", "columns"])
 def _norm_backward(gradient, v, g, norms, gradient_v, gradient_g, channels, taps, columns, BLOCK: tl.constexpr):
     row, j = tl.program_id(0).to(tl.int64), tl.arange(0, BLOCK)
     source = (j % channels) * taps + j // channels
@@ -110,30 +161,48 @@ def _norm_backward(gradient, v, g, norms, gradient_v, gradient_g, channels, taps
 
 
 def _dense(x: torch.Tensor) -> torch.Tensor:
-    """x (B, C, T) as it is where its memory is (B, C, T) or (B, T, C) without gaps, else copied to the former."""
-    return x if x.is_contiguous() or x.transpose(1, 2).is_contiguous() else x.contiguous()
+    """x (B, C, T) as it is where each clip's memory is (C, T) or (T, C) without gaps, else copied to the former."""
+    _, channels, times = x.shape
+    return x if x.stride()[1:] in ((times, 1), (1, channels)) else x.contiguous()
 
 
-def _alike(gradient: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-    return gradient if gradient.stride() == x.stride() else torch.empty_like(x).copy_(gradient)
+def _like(gradient: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+    """A gradient whose clips lie in memory as those of x do."""
+    return gradient if gradient.stride()[1:] == x.stride()[1:] else _empty_like(x).copy_(gradient)
 
 
-def _blocks(x: torch.Tensor) -> tuple[int, int]:
-    """Rows and channels of a tile: whole cache lines along the axis that lies together in memory."""
-    channels = x.shape[1]
-    if x.stride(1) != 1 and x.shape[2] > 1:
-        return 512, 4
-    fitting = [block for block in (128, 64, 32) if channels % block == 0]
-    block = fitting[0] if fitting else min(128, triton.next_power_of_2(channels))
-    return 4096 // block, block
+def _empty_like(x: torch.Tensor) -> torch.Tensor:
+    """As x, and no gaps between clips."""
+    clips, channels, times = x.shape
+    if x.stride(1) == 1 and channels > 1:
+        return x.new_empty(clips, times, channels).transpose(1, 2)
+    return x.new_empty(x.shape)
 
 
-def _grid(x: torch.Tensor, blocks: tuple[int, int]) -> tuple[int, int, int]:
-    return x.shape[0], triton.cdiv(x.shape[2], blocks[0]), triton.cdiv(x.shape[1], blocks[1])
+class _Plan:
+    """How a kernel walks over tensors (B, C, T) whose clips lie alike: grid, tile and steps; all clips as one where none has a gap."""
 
+    def __init__(self, *tensors: torch.Tensor):
+        clips, channels, times = tensors[0].shape
+        step_c, step_t = tensors[0].stride()[1:]
+        size = channels * times
+        last = step_c == 1 and channels > 1
+        if last and all(tensor.stride(0) == size for tensor in tensors) and clips * size < 2**31:
+            clips, times = 1, clips * times
+        if last:
+            step_t = channels  # of a single moment the stride may say anything
+            fitting = [block for block in (128, 64, 32) if channels % block == 0]
+            block_c = fitting[0] if fitting else min(128, triton.next_power_of_2(channels))
+            self.tile = {"ROUNDS": 4, "BLOCK_T": 2048 // block_c, "BLOCK_C": block_c}
+        else:
+            self.tile = {"ROUNDS": 4, "BLOCK_T": 512, "BLOCK_C": 4}
+        rows = self.tile["ROUNDS"] * self.tile["BLOCK_T"]
+        self.grid = (clips, triton.cdiv(times, rows), triton.cdiv(channels, self.tile["BLOCK_C"]))
+        self.sizes = (channels, times, *(tensor.stride(0) for tensor in tensors), step_c, step_t)
 
-def _where(x: torch.Tensor) -> tuple[int, ...]:
-    return x.shape[1], x.shape[2], x.stride(0), x.stride(1), x.stride(2)
+    @property
+    def parts(self) -> int:
+        return self.grid[0] * self.grid[1]
 
 
 class Snake(torch.autograd.Function):
@@ -142,9 +211,10 @@ class Snake(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x: torch.Tensor, bias: torch.Tensor | None, alpha: torch.Tensor) -> torch.Tensor:
         x = _dense(x)
-        y, blocks = torch.empty_like(x), _blocks(x)
-        _snake_forward[_grid(x, blocks)](
-            x, alpha if bias is None else bias, alpha, y, *_where(x), bias is not None, *blocks
+        y = _empty_like(x)
+        plan = _Plan(x, y)
+        _snake_forward[plan.grid](
+            x, alpha if bias is None else bias, alpha, y, *plan.sizes, BIAS=bias is not None, **plan.tile
         )
         ctx.save_for_backward(x, bias, alpha)
         return y
@@ -152,20 +222,11 @@ class Snake(torch.autograd.Function):
     @staticmethod
     def backward(ctx, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         x, bias, alpha = ctx.saved_tensors
-        gradient, gradient_x, blocks = _alike(gradient, x), torch.empty_like(x), _blocks(x)
-        grid = _grid(x, blocks)
-        parts = torch.empty(grid[0] * grid[1], 2, x.shape[1], device=x.device, dtype=torch.float32)
-        _snake_backward[grid](
-            gradient,
-            x,
-            alpha if bias is None else bias,
-            alpha,
-            gradient_x,
-            parts,
-            *_where(x),
-            bias is not None,
-            *blocks,
-        )
+        gradient, gradient_x = _like(gradient, x), _empty_like(x)
+        plan = _Plan(gradient, x, gradient_x)
+        parts = torch.empty(plan.parts, 2, x.shape[1], device=x.device, dtype=torch.float32)
+        given = (gradient, x, alpha if bias is None else bias, alpha, gradient_x, parts)
+        _snake_backward[plan.grid](*given, *plan.sizes, BIAS=bias is not None, **plan.tile)
         if bias is None:
             return gradient_x, None, parts[:, 0].sum(0).view_as(alpha)
         sums = parts.sum(0)
@@ -178,8 +239,9 @@ class BiasLeaky(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x: torch.Tensor, bias: torch.Tensor, slope: float) -> torch.Tensor:
         x = _dense(x)
-        y, blocks = torch.empty_like(x), _blocks(x)
-        _leaky_forward[_grid(x, blocks)](x, bias, y, slope, *_where(x), *blocks)
+        y = _empty_like(x)
+        plan = _Plan(x, y)
+        _leaky_forward[plan.grid](x, bias, y, slope, *plan.sizes, **plan.tile)
         ctx.save_for_backward(y)
         ctx.slope = slope
         return y
@@ -187,12 +249,44 @@ class BiasLeaky(torch.autograd.Function):
     @staticmethod
     def backward(ctx, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         (y,) = ctx.saved_tensors
-        gradient, gradient_x, blocks = _alike(gradient, y), torch.empty_like(y), _blocks(y)
-        grid, summed = _grid(y, blocks), ctx.needs_input_grad[1]
-        size = grid[0] * grid[1] if summed else 0
-        parts = torch.empty(size, y.shape[1], device=y.device, dtype=torch.float32)
-        _leaky_backward[grid](gradient, y, gradient_x, parts, ctx.slope, *_where(y), summed, *blocks)
+        gradient, gradient_x, summed = _like(gradient, y), _empty_like(y), ctx.needs_input_grad[1]
+        plan = _Plan(gradient, y, gradient_x)
+        parts = torch.empty(plan.parts if summed else 0, y.shape[1], device=y.device, dtype=torch.float32)
+        _leaky_backward[plan.grid](gradient, y, gradient_x, parts, ctx.slope, *plan.sizes, SUM=summed, **plan.tile)
         return gradient_x, parts.sum(0) if summed else None, None
+
+
+class MeanDistance(torch.autograd.Function):
+    """The mean of |x - target| in float32; the target has no gradient. Both are read as they lie in memory."""
+
+    TILE = {"ROUNDS": 8, "BLOCK": 1024}  # noqa: RUF012 (constant)
+
+    @staticmethod
+    def forward(ctx, x: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        programs = triton.cdiv(x.numel(), 8 * 1024)
+        parts = torch.empty(programs, device=x.device, dtype=torch.float32)
+        _distance_forward[(programs,)](x, target, parts, x.numel(), **MeanDistance.TILE)
+        ctx.save_for_backward(x, target)
+        return parts.sum() / x.numel()
+
+    @staticmethod
+    def backward(ctx, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        x, target = ctx.saved_tensors
+        gradient_x = torch.empty_like(x)
+        programs = triton.cdiv(x.numel(), 8 * 1024)
+        _distance_backward[(programs,)](gradient, x, target, gradient_x, x.numel(), **MeanDistance.TILE)
+        return gradient_x, None
+
+
+def mean_distance(x: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """The mean of |x - target|, a scalar in float32."""
+    if x.stride() != target.stride() or not _without_gaps(x):
+        x, target = x.contiguous(), target.contiguous()
+    return MeanDistance.apply(x, target)
+
+
+def _without_gaps(x: torch.Tensor) -> bool:
+    return x.is_contiguous() or (x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last))
 
 
 class WeightNorm(torch.autograd.Function):
@@ -223,6 +317,6 @@ class WeightNorm(torch.autograd.Function):
 
 
 def _norm_block(columns: int) -> dict[str, int]:
-    """A row at once."""
-    block = triton.next_power_of_2(columns)
-    return {"BLOCK": block, "num_warps": min(16, max(1, block // 512))}
+    """A row at once, in one of few sizes: each is compiled once."""
+    block = next(size for size in (256, 1024, 4096, 16384, 65536) if size >= columns)
+    return {"BLOCK": block, "num_warps": min(16, max(1, block // 256))}

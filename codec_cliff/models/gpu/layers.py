@@ -98,22 +98,36 @@ def convolve(layer: nn.Conv1d | nn.Conv2d, x: torch.Tensor, bias: bool = True) -
 
 def _convolve_sound(layer: nn.Conv1d, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
     taken, (stride,), (padding,), (dilation,) = ways(x), layer.stride, layer.padding, layer.dilation
+    cut = 0
     if layer.padding_mode != "zeros" and padding:
-        x, cut = nn.functional.pad(x, (padding, padding), layer.padding_mode), padding
-        padding = 0
-    else:
-        cut = 0
+        x, cut, padding = nn.functional.pad(x, (padding, padding), layer.padding_mode), padding, 0
     if taken.products and layer.in_channels == 1 and dilation == 1:
-        return _from_one(x[..., None], weight[..., None], bias, stride, padding)[..., 0]
+        return _from_one(x[..., None], weight[..., None], bias, stride, padding).squeeze(3)
     if taken.products and layer.out_channels == 1 and stride == dilation == 1:
-        return _to_one(x[:, :, None], weight[:, :, None], bias)[:, :, 0, cut : x.shape[2] - cut]
+        return _to_one(x[:, :, None], weight[:, :, None], bias).squeeze(2)[:, :, cut : x.shape[2] - cut]
     if taken.products and taken.last and layer.kernel_size == (1,):
         return nn.functional.linear(x.transpose(1, 2), weight[:, :, 0], bias).transpose(1, 2)
     if not taken.last:
         return nn.functional.conv1d(x, weight, bias, stride, padding, dilation)
+    if taken.dilated and dilation > 1 and stride == 1 and padding * 2 == (layer.kernel_size[0] - 1) * dilation:
+        return _convolve_dilated(x.to(precision(x)), weight, bias, dilation)
     as_image = lay_out(x[:, :, None].to(precision(x)))  # conv1d would take the channels first
     kernel = lay_out(weight[:, :, None])
-    return nn.functional.conv2d(as_image, kernel, bias, (1, stride), (0, padding), (1, dilation))[:, :, 0]
+    return nn.functional.conv2d(as_image, kernel, bias, (1, stride), (0, padding), (1, dilation)).squeeze(2)
+
+
+def _convolve_dilated(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, dilation: int) -> torch.Tensor:
+    """A "same" convolution of dilation d as one without, over an image of d columns: its rows are d samples each.
+
+    For dilated layers cuDNN falls back, at some shapes, to kernels a thousand times slower than this.
+    """
+    clips, channels, length = x.shape
+    rows = -(-length // dilation)
+    padded = nn.functional.pad(x.transpose(1, 2), (0, 0, 0, rows * dilation - length))  # (B, T', C)
+    image = padded.contiguous().view(clips, rows, dilation, channels).permute(0, 3, 1, 2)
+    kernel = lay_out(weight[..., None])
+    y = nn.functional.conv2d(image, kernel, bias, 1, (weight.shape[2] // 2, 0))
+    return y.permute(0, 2, 3, 1).reshape(clips, rows * dilation, -1)[:, :length].transpose(1, 2)
 
 
 def _from_one(
@@ -132,7 +146,7 @@ def convolve_transposed(layer: nn.ConvTranspose1d, x: torch.Tensor) -> torch.Ten
     """A transposed convolution over x (B, C, T), through the image's."""
     as_image, kernel = lay_out(x[:, :, None].to(precision(x))), lay_out(layer.weight[:, :, None])
     (stride,), (padding,), (more,) = layer.stride, layer.padding, layer.output_padding
-    return nn.functional.conv_transpose2d(as_image, kernel, layer.bias, (1, stride), (0, padding), (0, more))[:, :, 0]
+    return nn.functional.conv_transpose2d(as_image, kernel, layer.bias, (1, stride), (0, padding), (0, more)).squeeze(2)
 
 
 class GpuConv2d(nn.Conv2d):

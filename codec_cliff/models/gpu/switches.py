@@ -20,6 +20,9 @@ class Ways:
     norm: bool = True  # weight norm in one kernel, in the convolution's precision and layout
     leaky: bool = True  # bias and leaky ReLU in one kernel
     bias: bool = True  # bias and Snake in one kernel
+    dilated: bool = True  # dilated layers as images
+    fill: bool = True  # fewer than eight channels filled up to eight
+    distance: bool = True  # the distance of feature maps in one kernel
     spectra: bool = True  # frames and reflections whose gradients are sums in a fixed order
 
     @property
@@ -27,7 +30,7 @@ class Ways:
         return any(vars(self).values())
 
 
-NONE = Ways(*[False] * 7)
+NONE = Ways(*[False] * 10)
 PLAIN = "CODEC_CLIFF_PLAIN_GPU"  # environment variable: set where a kernel of ours fails on somebody's card
 _chosen: list[Ways | None] = [NONE if os.environ.get(PLAIN) else None]  # where set, on every device
 
