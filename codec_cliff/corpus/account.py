@@ -52,7 +52,7 @@ class BadFiles:
 
 def require_words(utterances: Sequence[Utterance]) -> None:
     """CorpusError where no transcript has a word that counts; says how many lose some."""
-    if not any(normalise(utterance.transcript) for utterance in utterances):
+    if utterances and not any(normalise(utterance.transcript) for utterance in utterances):
         raise CorpusError(
             f"no transcript of {len(utterances)} has a word left after normalising (a-z alone, {utterances[0].utterance_id}: "
             f"{utterances[0].transcript!r}); spell them in English words, for WER and alignment need some"

@@ -88,10 +88,11 @@ def _typed(column: pd.Series) -> pd.Series:
     """Numbers or truth values where all cells are; empty cells are missing."""
     if set(column) <= {"True", "False"}:
         return column == "True"
+    given = column.mask(column.isin(["", "nan"]))
     try:
-        return pd.to_numeric(column.replace("", "nan"))
+        return pd.to_numeric(given)
     except ValueError:
-        return column.mask(column == "")
+        return given
 
 
 def read_metric(results: Path, codec: str, file: str) -> pd.DataFrame:
