@@ -2,13 +2,21 @@
 UV_VERSION := 0.13.9
 UV := $(shell command -v uv || echo .tools/bin/uv)
 
-.PHONY: demo test check
+# Behind a proxy that signs TLS anew, uv's own certificates do not do: the system's are tried, then this is said.
+CERTIFICATES := "Where the fault above is a certificate (a proxy that signs TLS anew), set SSL_CERT_FILE and PIP_CERT to the file of your" \
+	"site, or UV_SYSTEM_CERTS=1 to use those of the system; where it is the address, set HTTPS_PROXY."
+
+.PHONY: demo test check rehearsal
 
 demo: .venv
 	$(UV) run snakemake --profile profiles/demo
 
 test: .venv
 	$(UV) run pytest --numprocesses=logical --dist=loadfile  # a file's tests share what they set up
+
+# The paper's whole study in small, from an empty clone, on a stand-in for the internet: some 20 GB of environments from PyPI.
+rehearsal: .venv
+	$(UV) run python -m tests.internet.rehearsal
 
 check: .venv
 	$(UV) run ruff check
@@ -17,9 +25,9 @@ check: .venv
 	$(UV) run snakemake --lint
 
 .venv: pyproject.toml uv.lock | $(UV)
-	$(UV) sync --locked
+	$(UV) sync --locked || $(UV) sync --locked --system-certs || { echo $(CERTIFICATES); exit 1; }
 	@touch .venv
 
 .tools/bin/uv:
 	python3 -m venv .tools
-	.tools/bin/pip install --quiet uv==$(UV_VERSION)
+	.tools/bin/pip install --quiet uv==$(UV_VERSION) || { echo $(CERTIFICATES); exit 1; }

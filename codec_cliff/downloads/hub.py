@@ -18,6 +18,10 @@ from codec_cliff.downloads.transfer import fetch
 from codec_cliff.errors import DownloadError
 from codec_cliff.files import sha256
 
+# Before a process' first file, cached or not, the client would fetch a list to describe its caller by; a compute node without
+# network would wait for it. Files are asked for, and nothing else.
+constants.HF_HUB_DISABLE_TELEMETRY = True
+
 
 def obtain(pinned: Pinned, cache: Path) -> Path:
     """Whatever it is, downloaded where it is not there, and verified; the file or folder."""
@@ -63,6 +67,10 @@ def hub_folder(files: HubFiles, cache: Path) -> Path:
     """
     snapshots = cache / "huggingface" / f"models--{files.key}" / "snapshots"
     with locked(files.key, cache) as record:
+        for left in snapshots.parent.glob(
+            "blobs/*.incomplete"
+        ):  # of a job that was killed: the client does not go on with it
+            left.unlink()
         record["repository"] = files.repository
         commit = files.commit or record.get("commit")
         for name in files.names:

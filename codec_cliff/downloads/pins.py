@@ -229,6 +229,7 @@ METRICS: dict[str, tuple[Pinned, ...]] = {
         ),
     ),
 }
+METRICS |= {"mms_1b_all_float16": METRICS["mms_1b_all"], "utmos22_strong_padded": METRICS["utmos22_strong"]}
 
 _MFA = "https://github.com/MontrealCorpusTools/mfa-models/releases/download"
 

@@ -20,4 +20,14 @@ def utmos22_strong(utterances: Sequence[Utterance], cache: str | None, device: s
     return module.Utmos22Strong(cache, device)
 
 
-BACKENDS = {"distillmos": distillmos, "dnsmos_p808": dnsmos_p808, "utmos22_strong": utmos22_strong}
+def utmos22_strong_padded(utterances: Sequence[Utterance], cache: str | None, device: str) -> Scorer:
+    module = import_module("codec_cliff.metrics.predictors.utmos22")
+    return module.PaddedUtmos22Strong(cache, device)
+
+
+BACKENDS = {
+    "distillmos": distillmos,
+    "dnsmos_p808": dnsmos_p808,
+    "utmos22_strong": utmos22_strong,
+    "utmos22_strong_padded": utmos22_strong_padded,
+}

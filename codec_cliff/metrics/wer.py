@@ -7,9 +7,8 @@ from typing import Protocol
 import jiwer
 import numpy as np
 
-from codec_cliff.corpus.account import require_words
 from codec_cliff.corpus.manifest import Utterance
-from codec_cliff.corpus.transcripts import NORMALISERS
+from codec_cliff.corpus.transcripts import CHOICES, NORMALISERS
 from codec_cliff.metrics.scorer import Item, Reference, Value, WithoutReference
 
 
@@ -34,7 +33,8 @@ class WordErrors(WithoutReference):
 
     def __init__(self, recogniser: Recogniser, normaliser: str = "plain"):
         self.recogniser, self.normaliser = recogniser, normaliser
-        self.backend, self.revision, self.sample_rate = recogniser.backend, recogniser.revision, recogniser.sample_rate
+        self.backend, self.sample_rate = recogniser.backend, recogniser.sample_rate
+        self.revision = recogniser.revision + ("" if normaliser in NORMALISERS else f", {normaliser} kept")
         self.batch_utterances = recogniser.batch_utterances
 
     def score(self, utterance: Utterance, reference: Reference, degraded: np.ndarray) -> Mapping[str, Value]:
@@ -46,7 +46,7 @@ class WordErrors(WithoutReference):
 
     def _row(self, utterance: Utterance, text: str) -> dict[str, Value]:
         row: dict[str, Value] = {"normaliser": self.normaliser}
-        for name, normalise in NORMALISERS.items():
+        for name, normalise in {**NORMALISERS, self.normaliser: CHOICES[self.normaliser]}.items():
             said, heard = normalise(utterance.transcript), normalise(text)
             errors, insertions = word_errors(said, heard)
             n_words = len(said.split())
@@ -67,15 +67,18 @@ def word_errors(reference: str, hypothesis: str) -> tuple[int, int]:
 
 
 def moonshine_tiny(utterances: Sequence[Utterance], cache: str | None, device: str, normaliser: str = "plain"):
-    require_words(utterances)
     module = import_module("codec_cliff.metrics.recognisers.moonshine")
     return WordErrors(module.Moonshine(cache), normaliser)
 
 
 def mms_1b_all(utterances: Sequence[Utterance], cache: str | None, device: str, normaliser: str = "plain"):
-    require_words(utterances)
     module = import_module("codec_cliff.metrics.recognisers.mms")  # transformers and torch: only this backend has them
     return WordErrors(module.Mms(cache, device), normaliser)
 
 
-BACKENDS = {"moonshine_tiny": moonshine_tiny, "mms_1b_all": mms_1b_all}
+def mms_1b_all_float16(utterances: Sequence[Utterance], cache: str | None, device: str, normaliser: str = "plain"):
+    module = import_module("codec_cliff.metrics.recognisers.mms")
+    return WordErrors(module.Mms(cache, device, half=True), normaliser)
+
+
+BACKENDS = {"moonshine_tiny": moonshine_tiny, "mms_1b_all": mms_1b_all, "mms_1b_all_float16": mms_1b_all_float16}

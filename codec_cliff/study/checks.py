@@ -10,8 +10,7 @@ import yaml
 
 from codec_cliff.errors import ConfigError
 from codec_cliff.study.config import Corpus, Study
-from codec_cliff.study.messages import suggestion
-from codec_cliff.study.schema import SCHEMA
+from codec_cliff.study.schema import SCHEMA, suggestion
 
 REFERENCE_CODECS = (
     "dac_16k",

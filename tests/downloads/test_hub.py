@@ -173,6 +173,22 @@ def test_a_relative_cache_as_the_configuration_has_it(server, tmp_path, monkeypa
     assert sum(line.startswith("GET") for line in server.asked) == 1  # both names are the same content
 
 
+def test_the_hub_is_asked_for_files_and_for_nothing_else(server, tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.utils._detect_agent._registry", None)  # as in a new process
+    monkeypatch.setattr("huggingface_hub.constants.AGENT_HARNESSES_PATH", str(tmp_path / "none"))
+    hub_folder(HubFiles("owner/codec", COMMIT, ("codec.pt",)), tmp_path)
+    assert server.asked
+    assert all(line.split()[1].startswith("/owner/codec/resolve/") for line in server.asked)
+
+
+def test_what_a_killed_job_left_of_a_hub_file_is_cleared_away(server, tmp_path):
+    left = tmp_path / "huggingface/models--owner--codec/blobs" / f"{SHA256}.0123abcd.incomplete"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(CONTENT[:1000])
+    assert (hub_folder(FILES, tmp_path) / "codec.pt").read_bytes() == CONTENT
+    assert not left.exists()
+
+
 def test_a_lock_file_carries_pins_to_another_machine(server, tmp_path, monkeypatch):
     hub_folder(FILES, tmp_path / "one")
     assert write_lock(tmp_path / "one", tmp_path / "pins.lock.json") == 1

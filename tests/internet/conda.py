@@ -20,7 +20,8 @@ HOME = Path(os.environ["STAND_IN_CONDA"])
 # conda activates without touching VIRTUAL_ENV: so does this.
 ACTIVATE = """export CONDA_PREFIX="$1" CONDA_DEFAULT_ENV="$1" PATH="$1/bin:$PATH"\n"""
 NAMES = {"pysoundfile": "soundfile"}  # conda-forge's name -> PyPI's
-PROGRAMS = {"montreal-forced-aligner", "kaldi", "sox"}
+PROGRAMS = {"montreal-forced-aligner", "kaldi", "sox"}  # with what the first brings along of PyPI's:
+ALIGNER = ("numpy", "soundfile", "praatio>=6.2")
 OUTSIDE = ("VIRTUAL_ENV", "CONDA_PREFIX", "HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy")
 
 
@@ -29,7 +30,7 @@ def requirements(dependencies: list) -> tuple[str, list[str]]:
     python, wanted = "", []
     for dependency in dependencies:
         if isinstance(dependency, dict):
-            wanted += dependency["pip"]
+            wanted += [one for one in dependency["pip"] if re.split(r"[=<>]", one)[0] not in PROGRAMS]
             continue
         name, constraint = re.fullmatch(r"([\w-]+)(.*)", dependency).groups()
         if name == "python":
@@ -40,7 +41,7 @@ def requirements(dependencies: list) -> tuple[str, list[str]]:
 
 
 def uv(*arguments: str) -> None:
-    environment = {key: value for key, value in os.environ.items() if key not in OUTSIDE}
+    environment = {key: value for key, value in os.environ.items() if key not in OUTSIDE} | {"UV_LOCK_TIMEOUT": "3600"}
     finished = subprocess.run(["uv", *arguments], env=environment, text=True, capture_output=True)
     print(finished.stdout + finished.stderr, flush=True)
     if finished.returncode:
@@ -61,8 +62,9 @@ def create(file: Path, prefix: Path) -> None:
     dependencies = yaml.safe_load(file.read_text())["dependencies"]
     python, wanted = requirements(dependencies)
     uv("venv", "--quiet", "--python", interpreter(python), str(prefix))
-    uv("pip", "install", "--python", str(prefix), *wanted)
-    if any(str(dependency).startswith("montreal-forced-aligner") for dependency in dependencies):
+    aligner = any(str(dependency).startswith("montreal-forced-aligner") for dependency in dependencies)
+    uv("pip", "install", "--python", str(prefix), *wanted, *(ALIGNER if aligner else ()))
+    if aligner:
         script = prefix / "bin/mfa"
         shutil.copyfile(HERE / "mfa.py", script)
         script.write_text(f"#!{prefix}/bin/python\n" + script.read_text())

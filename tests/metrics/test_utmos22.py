@@ -11,7 +11,7 @@ from utmos_pytorch.utmos_torch import UTMOSModel
 
 from codec_cliff.corpus.manifest import Utterance
 from codec_cliff.errors import DownloadError, MetricError
-from codec_cliff.metrics.predictors.utmos22 import WEIGHTS, Utmos22Strong
+from codec_cliff.metrics.predictors.utmos22 import WEIGHTS, PaddedUtmos22Strong, Utmos22Strong
 from codec_cliff.metrics.scorer import Reference
 
 NAME = WEIGHTS.names[0]
@@ -48,6 +48,21 @@ def test_checked_weights_give_the_networks_score(network, tmp_path, offline):
     assert scorer.score(SPOKEN, heard, audio[:100]) == {"utmos": None}
     with pytest.raises(DownloadError, match=r"SHA-256 is .* published is"):
         Utmos22Strong(str(tmp_path), "cpu", WEIGHTS)
+
+
+def test_padded_fours_score_the_padding_too_and_say_so(network, tmp_path, offline):
+    save(network.state_dict(), tmp_path)
+    pinned = replace(WEIGHTS, sha256={})
+    alone, padded = Utmos22Strong(str(tmp_path), "cpu", pinned), PaddedUtmos22Strong(str(tmp_path), "cpu", pinned)
+    long = np.random.default_rng(0).normal(0, 0.1, 16000).astype(np.float32)
+    short, heard = long[:8000], Reference(long, {})
+    behind = np.concatenate([short, np.zeros(8000, np.float32)])
+    together = padded.score_batch([(SPOKEN, heard, long), (SPOKEN, heard, short)])
+    expected = [alone.score(SPOKEN, heard, audio)["utmos"] for audio in (long, behind)]
+    assert [row["utmos"] for row in together] == pytest.approx(expected, abs=1e-6)
+    assert padded.backend == alone.backend
+    assert padded.revision == f"{alone.revision}, zero-padded in fours"
+    assert padded.batch_utterances == 4
 
 
 def test_a_file_that_lacks_weights_is_refused(network, tmp_path, offline):

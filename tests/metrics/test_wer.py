@@ -1,6 +1,5 @@
 """Word errors: the counting, and the way to MMS-1B on a tiny stand-in of its own format."""
 
-import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +10,7 @@ from codec_cliff.corpus.manifest import Utterance
 from codec_cliff.corpus.transcripts import normalise
 from codec_cliff.errors import DownloadError, MetricError
 from codec_cliff.metrics.wer import BACKENDS, WordErrors, word_errors
+from tests.internet import weights
 
 RATE = 16000
 
@@ -29,7 +29,7 @@ class Parrot:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("Mary-Ann's  HAT!", "mary ann's hat"), (" DON'T\tSTOP ", "don't stop"), ("7 - 8", ""), ("naïve", "naive")],
+    [("Mary-Ann's  HAT!", "mary ann's hat"), (" DON'T\tSTOP ", "don't stop"), ("7 - 8", ""), ("naïve", "nave")],
 )
 def test_normalise(text, expected):
     assert normalise(text) == expected
@@ -60,6 +60,15 @@ def test_counts_of_a_corpus_can_exceed_its_words():
     assert WordErrors(Parrot("Yes, no.")).score(utterance, None, np.zeros(1))["errors"] == 0
 
 
+def test_hyphens_that_are_kept_make_one_word_and_are_named():
+    utterance = Utterance("u", "s", "u.flac", 1, RATE, "A WELL KNOWN MAN")
+    kept = WordErrors(Parrot("a well-known man"), "hyphens")
+    row = kept.score(utterance, None, np.zeros(1))
+    assert (row["normaliser"], row["errors"], row["errors_plain"], row["errors_whisper"]) == ("hyphens", 2, 0, 0)
+    assert kept.revision == "1, hyphens kept"
+    assert "errors_hyphens" not in WordErrors(Parrot("a")).score(utterance, None, np.zeros(1))
+
+
 def test_both_normalisers_count_and_the_chosen_one_is_the_headline():
     utterance = Utterance("u", "s", "u.flac", 1, RATE, "IT IS THE COLOUR")
     plain = WordErrors(Parrot("It's the color.")).score(utterance, None, np.zeros(1))
@@ -74,37 +83,10 @@ def test_both_normalisers_count_and_the_chosen_one_is_the_headline():
 def tiny_mms(tmp_path_factory) -> Path:
     """A random Wav2Vec2ForCTC with adapters, saved as facebook/mms-1b-all is: one vocabulary and adapter file a language."""
     import torch
-    from safetensors.torch import save_file
-    from transformers import (
-        Wav2Vec2Config,
-        Wav2Vec2CTCTokenizer,
-        Wav2Vec2FeatureExtractor,
-        Wav2Vec2ForCTC,
-        Wav2Vec2Processor,
-    )
 
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("mms")
-    letters = ["<pad>", "<s>", "</s>", "<unk>", "|", *"abcdefgh"]
-    vocabulary = {
-        "eng": {letter: number for number, letter in enumerate(letters)},
-        "fra": {"<pad>": 0, "<unk>": 1, "|": 2},
-    }
-    (folder / "vocab.json").write_text(json.dumps(vocabulary))
-    tokenizer = Wav2Vec2CTCTokenizer(str(folder / "vocab.json"), target_lang="eng")
-    extractor = Wav2Vec2FeatureExtractor(do_normalize=True, return_attention_mask=True)
-    config = Wav2Vec2Config(
-        vocab_size=len(letters), hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=16,
-        conv_dim=(8,) * 7, num_conv_pos_embeddings=4, num_conv_pos_embedding_groups=2, adapter_attn_dim=4,
-        do_stable_layer_norm=True, feat_extract_norm="layer",
-    )  # fmt: skip
-    model = Wav2Vec2ForCTC(config)
-    model.save_pretrained(folder)
-    for number, language in enumerate(("eng", "fra"), 1):  # neither is what the model's own file holds
-        adapter = {name: value.clone() + 0.1 * number for name, value in model._get_adapters().items()}
-        save_file(adapter, folder / f"adapter.{language}.safetensors")
-    Wav2Vec2Processor(feature_extractor=extractor, tokenizer=tokenizer).save_pretrained(folder)
-    (folder / "vocab.json").write_text(json.dumps(vocabulary))
+    weights.mms(folder)
     return folder
 
 
@@ -124,7 +106,7 @@ def test_mms_loads_its_english_adapter_and_decodes_greedily(tiny_mms):
     normalised = torch.from_numpy((audio - audio.mean()) / np.sqrt(audio.var() + 1e-7))
     with torch.no_grad():
         tokens = mms.model(normalised[None]).logits[0].argmax(-1).unique_consecutive().tolist()
-    letters = ["", "", "", "", " ", *"abcdefgh"]  # marks are no speech
+    letters = ["", "", "", "", " ", *"abcdefghijklmnopqrstuvwxyz'"]  # marks are no speech
     assert normalise(text) == normalise("".join(letters[token] for token in tokens))
 
 
@@ -136,10 +118,23 @@ def test_mms_scores_no_mark_of_its_vocabulary_as_a_word(tiny_mms, monkeypatch):
 
     mms = Mms(None, "cpu", tiny_mms)
     tokens = torch.tensor([5, 3, 5, 0, 5, 4, 3, 4, 6])
-    logits = SimpleNamespace(logits=torch.nn.functional.one_hot(tokens, 13)[None].float())
+    logits = SimpleNamespace(logits=torch.nn.functional.one_hot(tokens, 32)[None].float())
     monkeypatch.setattr(mms.model, "forward", lambda *_, **__: logits)
     heard = mms.transcribe([np.ones(400 + 8 * 320, np.float32)])[0]
     assert normalise(heard) == "aaa b"
+
+
+def test_mms_in_half_precision_is_named_and_hears_in_that(tiny_mms):
+    import torch
+
+    from codec_cliff.metrics.recognisers.mms import Mms
+
+    mms = Mms(None, "cpu", tiny_mms, half=True)
+    assert mms.revision.endswith(", float16")
+    assert mms.model.lm_head.weight.dtype == torch.float16
+    audio = [np.random.default_rng(2).normal(size=n).astype(np.float32) for n in (RATE, 5000)]
+    assert all(isinstance(text, str) for text in mms.transcribe(audio))
+    assert not Mms(None, "cpu", tiny_mms).revision.endswith("float16")
 
 
 def test_mms_in_a_padded_batch_hears_what_it_hears_alone(tiny_mms):

@@ -5,7 +5,6 @@ What no test here can say is whether the published weights load: they are nowher
 
 import importlib
 import inspect
-import json
 import math
 import sys
 from dataclasses import replace
@@ -13,10 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 
-import dac
 import pytest
 import torch
-from transformers import EncodecConfig, EncodecModel, MimiConfig, MimiModel
 
 from codec_cliff.downloads import hub
 from codec_cliff.downloads import sources as source_module
@@ -37,6 +34,7 @@ from codec_cliff.models.reference import (
 )
 from codec_cliff.models.reference.facts import PUBLISHED, TABLE_1, opus_kbps, reference_facts
 from codec_cliff.study.checks import REFERENCE_CODECS, is_reference_codec
+from tests.internet import weights
 from tests.paths import ROOT
 
 CACHE = ROOT / "cache"
@@ -137,15 +135,7 @@ def test_unknown_codec_names_the_known_ones(codec, tmp_path):
 
 
 def save_dac(codec: str, cache: Path, **changes) -> None:
-    facts = reference_facts(codec)
-    tag, name = {"dac_16k": ("0.0.5", "weights_16khz.pth"), "dac_24k": ("0.0.4", "weights_24khz.pth")}[codec]
-    shape = {"sample_rate": facts.sample_rate, "n_codebooks": facts.n_codebooks, "codebook_size": 1024} | changes
-    rates = [2, 4, 5, 8]
-    model = dac.DAC(
-        encoder_dim=2, latent_dim=8, decoder_dim=32, encoder_rates=rates, decoder_rates=rates[::-1], **shape
-    )
-    (cache / "dac" / tag).mkdir(parents=True)
-    model.save(str(cache / "dac" / tag / name), package=False)
+    weights.dac(codec, cache / CODECS[codec][0].path, **changes)
 
 
 @pytest.mark.parametrize("codec", ["dac_16k", "dac_24k"])
@@ -190,25 +180,7 @@ def test_dac_with_missing_weights_is_refused(tmp_path):
 
 @pytest.fixture
 def mimi_cache(tmp_path) -> Path:
-    config = MimiConfig(
-        hidden_size=32,
-        num_filters=4,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        num_key_value_heads=2,
-        intermediate_size=64,
-        codebook_size=2048,
-        codebook_dim=16,
-        vector_quantization_hidden_dimension=16,
-        num_quantizers=32,
-        upsample_groups=32,
-        head_dim=16,
-    )
-    model = MimiModel(config)
-    for name, buffer in model.named_buffers():
-        if name.endswith("embed_sum"):  # codebooks are zeros until trained
-            buffer.normal_()
-    model.save_pretrained(hub_snapshot(mimi.FILES, tmp_path))
+    weights.mimi(hub_snapshot(mimi.FILES, tmp_path))
     return tmp_path
 
 
@@ -225,20 +197,7 @@ def test_mimi(mimi_cache):
 def test_snac(tmp_path):
     if find_spec("snac") is None:
         pytest.skip("the package snac is not installed")
-    config = {
-        "sampling_rate": 24000,
-        "encoder_dim": 8,
-        "encoder_rates": [2, 4, 8, 8],
-        "decoder_dim": 64,
-        "decoder_rates": [8, 8, 4, 2],
-        "attn_window_size": None,
-        "codebook_size": 4096,
-        "codebook_dim": 8,
-        "vq_strides": [4, 2, 1],
-    }
-    folder = hub_snapshot(snac.FILES, tmp_path)
-    (folder / "config.json").write_text(json.dumps(config))
-    torch.save(importlib.import_module("snac").SNAC(**config).state_dict(), folder / "pytorch_model.bin")
+    weights.snac(hub_snapshot(snac.FILES, tmp_path))
     codec = load_reference_codec("snac_24k", tmp_path, "cpu")
     for n_samples in (100, 2048, 24001):
         codes = codec.encode(speech_like(n_samples))
@@ -259,12 +218,7 @@ def test_snac_without_its_package_names_the_remedy(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("codec", ["encodec_3", "encodec_6"])
 def test_encodec(codec, tmp_path):
-    config = EncodecConfig(hidden_size=16, num_filters=4, num_lstm_layers=1, codebook_size=1024, codebook_dim=16)
-    model = EncodecModel(config)
-    for name, buffer in model.named_buffers():
-        if name.endswith("embed"):
-            buffer.normal_()
-    model.save_pretrained(hub_snapshot(encodec.FILES, tmp_path))
+    weights.encodec(hub_snapshot(encodec.FILES, tmp_path))
     loaded = load_reference_codec(codec, tmp_path, "cpu")
     assert loaded.facts == reference_facts(codec)
     for n_samples in (320, 24000, 24001):
@@ -275,30 +229,7 @@ def test_encodec(codec, tmp_path):
 
 
 def test_speechtokenizer(tmp_path):
-    config = {
-        "n_filters": 4,
-        "strides": [8, 5, 4, 2],
-        "dimension": 16,
-        "semantic_dimension": 8,
-        "bidirectional": True,
-        "dilation_base": 2,
-        "residual_kernel_size": 3,
-        "n_residual_layers": 1,
-        "lstm_layers": 1,
-        "activation": "ELU",
-        "codebook_size": 1024,
-        "n_q": 8,
-        "sample_rate": 16000,
-    }
-    model = importlib.import_module("speechtokenizer.model").SpeechTokenizer(config)
-    state = {
-        key: torch.ones_like(value) if key.endswith("inited") else value for key, value in model.state_dict().items()
-    }
-    state |= {key: torch.randn_like(value) / 50 for key, value in state.items() if key.endswith("codebook.embed")}
-    folder = hub_snapshot(speechtokenizer.FILES, tmp_path)
-    (folder / "speechtokenizer_hubert_avg").mkdir()
-    (folder / speechtokenizer.FILES.names[0]).write_text(json.dumps(config))
-    torch.save(state, folder / speechtokenizer.FILES.names[1])
+    weights.speechtokenizer(hub_snapshot(speechtokenizer.FILES, tmp_path))
     codec = load_reference_codec("speechtokenizer", tmp_path, "cpu")
     assert codec.facts == reference_facts("speechtokenizer")
     for n_samples in (320, 16000, 16001):
@@ -428,9 +359,7 @@ def published_source(source: Source, tmp_path: Path) -> Path:
 @pytest.mark.slow
 def test_bigcodec(tmp_path):
     cache = published_source(bigcodec.SOURCE, tmp_path)
-    vq = source_module.import_from(source_module.checkout(bigcodec.SOURCE, cache), "vq")
-    weights_of = {"CodecEnc": vq.CodecEncoder().state_dict(), "generator": vq.CodecDecoder().state_dict()}
-    torch.save(weights_of, hub_snapshot(bigcodec.FILES, cache) / "bigcodec.pt")
+    weights.bigcodec(source_module.checkout(bigcodec.SOURCE, cache), hub_snapshot(bigcodec.FILES, cache))
     codec = load_reference_codec("bigcodec", cache, "cpu")
     for n_samples in (100, 16000):
         check_contract(codec, n_samples, n_frames=n_samples // 200 + 1)
@@ -445,15 +374,9 @@ def test_bigcodec(tmp_path):
 @pytest.mark.parametrize("name", ["wavtokenizer_75", "wavtokenizer_40"])
 def test_wavtokenizer(name, tmp_path):
     cache = published_source(wavtokenizer.SOURCE, tmp_path)
-    config, files = wavtokenizer.VARIANTS[name]
+    files = wavtokenizer.VARIANTS[name][1]
     folder = source_module.checkout(wavtokenizer.SOURCE, cache)
-    model = source_module.import_from(folder, "decoder.pretrained").WavTokenizer.from_hparams0802(str(folder / config))
-    state = {
-        key: torch.ones_like(value) if key.endswith("inited") else value for key, value in model.state_dict().items()
-    }
-    state |= {key: torch.randn_like(value) for key, value in state.items() if key.endswith("codebook.embed")}
-    trained = {"state_dict": state | {"multiperioddisc.w": torch.zeros(1)}, "hyper_parameters": {"path": Path("x")}}
-    torch.save(trained, hub_snapshot(files, cache) / files.names[0])
+    weights.wavtokenizer(name, folder, hub_snapshot(files, cache) / files.names[0])
     codec = load_reference_codec(name, cache, "cpu")
     for n_samples in (100, 24000, 24007):
         check_contract(codec, n_samples)

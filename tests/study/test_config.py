@@ -1,7 +1,10 @@
 """The door: what is legal, what the paper's columns say, and an error that names the key for everything else."""
 
+from importlib import import_module
+
 import pytest
 
+from codec_cliff.downloads.pins import DOWNLOADS
 from codec_cliff.errors import ConfigError
 from codec_cliff.study.config import Run
 from codec_cliff.study.load import load_study
@@ -65,14 +68,14 @@ def _set(path, value):
         (_set("sead", 1), "sead", "did you mean seed"),
         (_set("training/stepz", 1), "training.stepz", "did you mean steps"),
         (_set("protocols/fixed-tokens/clip_token", 1), "protocols.fixed-tokens.clip_token", "did you mean clip_tokens"),
-        (_set("training/steps", "many"), "training.steps", "'many' is a text, expected a whole number"),
+        (_set("training/steps", "many"), "training.steps", "not of type 'integer'"),
         (_set("training/steps", 0), "training.steps", "minimum"),
         (_set("frame_rates/4/strides", [4, 8, 8, 8]), "frame_rates[4].strides", "needs 2560"),
         (_set("frame_rates/4/strides", [40, 64]), "frame_rates", "same number of strides"),
         (_set("frame_rates/0/frame_rate", 99), "frame_rates[0].frame_rate", "does not divide the sample rate"),
         (_set("frame_rates/0/frame_rate", 50), "frame_rates[0].strides", "needs 320"),
         (_set("controls/fixed-token", [6.25]), "controls.fixed-token", "did you mean fixed-tokens"),
-        (_set("metrics/wer", "whisper"), "metrics.wer", "is not one of mms_1b_all, moonshine_tiny"),
+        (_set("metrics/wer", "whisper"), "metrics.wer", "is not one of mms_1b_all, mms_1b_all_float16, moonshine_tiny"),
         (_set("metrics/werr", "moonshine_tiny"), "metrics.werr", "did you mean wer"),
         (_set("alignment/aligner", "mfaa"), "alignment.aligner", "did you mean mfa"),
         (
@@ -89,7 +92,7 @@ def _set(path, value):
         (_set("protocols/fixed-tokens/clip_seconds", 1.0), "protocols.fixed-tokens", "exactly one of"),
         (_set("protocols/fixed-duration/batch_clips", None), "protocols.fixed-duration", "exactly one of"),
         (_set("model/decoder_dim", 100), "model.decoder_dim", "divisible by 16"),
-        (_set("study", "My Study"), "study", "expected small letters"),
+        (_set("study", "My Study"), "study", "does not match"),
     ],
 )
 def test_every_mistake_names_its_key_and_remedy(paper_config, edit, key, remedy):
@@ -98,6 +101,19 @@ def test_every_mistake_names_its_key_and_remedy(paper_config, edit, key, remedy)
         load_study(paper_config)
     assert key in str(error.value)
     assert remedy in str(error.value)
+
+
+def test_habits_of_others_are_off_by_default_and_can_be_chosen(paper_config):
+    study = load_study(paper_config)
+    chosen = {"wer": "mms_1b_all_float16", "naturalness": "utmos22_strong_padded"}
+    assert not set(chosen.values()) & set(study.metrics.values())
+    assert study.transcripts["normaliser"] == "plain"
+    paper_config["metrics"] |= chosen
+    paper_config["transcripts"]["normaliser"] = "hyphens"
+    assert chosen.items() <= dict(load_study(paper_config).metrics).items()
+    assert set(chosen.values()) <= set(DOWNLOADS)  # fetched as what they vary
+    for metric, backend in chosen.items():
+        assert backend in import_module(f"codec_cliff.metrics.{metric}").BACKENDS
 
 
 def test_a_missing_key_is_named(paper_config):

@@ -13,9 +13,8 @@ from codec_cliff.downloads.listing import pin_of
 from codec_cliff.downloads.pins import DOWNLOADS
 from codec_cliff.corpus.decoded import state
 from codec_cliff.errors import ConfigError
-from codec_cliff.study.files import check_files
 from codec_cliff.metrics.scorer import WITH_REFERENCE
-from codec_cliff.status import changed_recordings, record_study, stale_models
+from codec_cliff.status import record_study, stale_models
 from codec_cliff.study.load import load_study
 from codec_cliff.training.cost import projected_seconds
 
@@ -30,7 +29,6 @@ os.environ.update(
 BRANCH = config.pop("branch", None)
 
 try:
-    check_files(workflow.configfiles)
     STUDY = load_study(config)
 except ConfigError as error:
     raise WorkflowError(f"config: {error}")
@@ -66,9 +64,11 @@ BACKEND_MODULES = {
         "metrics/recognisers/vocabulary",
     ],
     "mms_1b_all": ["metrics/recognisers/mms"],
+    "mms_1b_all_float16": ["metrics/recognisers/mms"],
     "distillmos": ["metrics/predictors/distillmos"],
     "dnsmos_p808": ["metrics/predictors/dnsmos"],
     "utmos22_strong": ["metrics/predictors/utmos22"],
+    "utmos22_strong_padded": ["metrics/predictors/utmos22"],
     "resemblyzer": ["metrics/speakers/resemblyzer"],
     "mel_cepstral_distance": ["metrics/mel_cepstra"],
     "pymcd": ["metrics/distortions", "metrics/mel_cepstra"],

@@ -1,5 +1,6 @@
 """The paper's predictor: UTMOS, the strong learner of 2022 (section 3.2.4; Saeki et al. 2022), through the package utmos-pytorch."""
 
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from codec_cliff.device import choose_device
 from codec_cliff.downloads.hub import hub_folder
 from codec_cliff.downloads.pins import METRICS, HubFiles
 from codec_cliff.errors import MetricError
-from codec_cliff.metrics.scorer import Reference, Value, WithoutReference
+from codec_cliff.metrics.scorer import Item, Reference, Value, WithoutReference
 
 (WEIGHTS,) = METRICS["utmos22_strong"]
 MIN_SECONDS = 0.1  # shorter clips do not fill the network's convolutions
@@ -53,3 +54,18 @@ class Utmos22Strong(WithoutReference):
             return {"utmos": None}
         audio = torch.from_numpy(np.ascontiguousarray(degraded)).to(self.device)
         return {"utmos": self.model(audio).item()}
+
+
+class PaddedUtmos22Strong(Utmos22Strong):
+    """Four recordings at a time, zeros behind the shorter ones, as others evaluate: their scores take in the padding."""
+
+    revision = f"{Utmos22Strong.revision}, zero-padded in fours"
+    batch_utterances = 4
+
+    @torch.inference_mode()
+    def score_batch(self, items: Sequence[Item]) -> list[dict[str, Value]]:
+        audio = [torch.from_numpy(np.ascontiguousarray(degraded)) for _, _, degraded in items]
+        padded = torch.nn.utils.rnn.pad_sequence(audio, batch_first=True).to(self.device)  # (B, T)
+        if padded.shape[1] < MIN_SECONDS * self.sample_rate:
+            return [{"utmos": None} for _ in items]
+        return [{"utmos": self.model(row).item()} for row in padded]  # a row's score knows nothing of the others

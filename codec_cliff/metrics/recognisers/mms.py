@@ -27,13 +27,14 @@ class Mms:
     backend = "mms_1b_all"
     sample_rate = 16000
 
-    def __init__(self, cache: str | None, device: str, folder: Path | None = None):
-        """`folder` holds the files instead of the cache; raises MetricError where they cannot be loaded."""
+    def __init__(self, cache: str | None, device: str, folder: Path | None = None, half: bool = False):
+        """`folder` holds the files instead of the cache, `half` computes in float16; MetricError where they cannot be loaded."""
         self.device = torch.device(choose_device(device))
         self.batch_utterances = 64 if self.device.type == "cuda" else 1
         if folder is None:
             folder = hub_folder(FILES, Path(cache or "cache"))
-        self.revision = f"{FILES.repository}@{folder.name}"
+        self.revision = f"{FILES.repository}@{folder.name}" + (", float16" if half else "")
+        self.type = torch.float16 if half else torch.float32
         try:
             self.processor = AutoProcessor.from_pretrained(folder, target_lang=LANGUAGE)
             self.model = Wav2Vec2ForCTC.from_pretrained(folder, target_lang=LANGUAGE, ignore_mismatched_sizes=True)
@@ -42,7 +43,7 @@ class Mms:
                 f"{folder}: cannot be loaded as MMS ({str(error).splitlines()[0]}); delete it to have it downloaded "
                 "again, or set metrics.wer to moonshine_tiny"
             ) from error
-        self.model.to(self.device).eval()
+        self.model.to(self.device, self.type).eval()
 
     def transcribe(self, audio: Sequence[np.ndarray]) -> list[str]:
         """Each of float32 (n,) at 16 kHz to its greedy transcript, in the order given."""
@@ -54,7 +55,8 @@ class Mms:
     @torch.inference_mode()
     def _decode(self, batch: list[np.ndarray]) -> list[str]:
         options = {"padding": True, "return_attention_mask": True} if len(batch) > 1 else {}
-        inputs = self.processor(batch, sampling_rate=self.sample_rate, return_tensors="pt", **options).to(self.device)
+        inputs = self.processor(batch, sampling_rate=self.sample_rate, return_tensors="pt", **options)
+        inputs = inputs.to(self.device, self.type)  # the type of the recordings alone
         tokens = self.model(**inputs).logits.argmax(-1)
         lengths = self.model._get_feat_extract_output_lengths(torch.tensor([len(recording) for recording in batch]))
         texts = [
