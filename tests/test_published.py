@@ -88,6 +88,6 @@ def test_the_tables_print_those_figures(study, tmp_path):
     for build in (tables.table1, tables.table2, table3, tables.table4, cost.cost):
         write_table(build(study, results), tmp_path / build.__name__)
     for name in LAYOUTS:
-        write_table(probe_table(name, study, PILOT), tmp_path / f"probe_{name}")
+        write_table(probe_table(name, study, results), tmp_path / f"probe_{name}")
     for path in tmp_path.glob("*.md"):
         assert path.read_text() == (PILOT / "tables" / path.name).read_text(), path.name

@@ -1,7 +1,5 @@
 """From the probes' measurements to their answers: one table a question, and verdicts.csv with a computed sentence for each."""
 
-import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,8 +13,8 @@ from codec_cliff.probes.answer import Answer, Verdict
 from codec_cliff.probes.arms import arms, measured_runs, plain, read_scores
 from codec_cliff.statistics.bootstrap import Resampling
 from codec_cliff.statistics.summary import read_rows
+from codec_cliff.study.arguments import study_arguments
 from codec_cliff.study.config import Study
-from codec_cliff.study.load import load_study
 
 QUESTIONS = ("repair", "drift", "chunks", "positions", "dose", "audio", "load")
 COLLAPSE = "Did every model's training take off?"
@@ -51,13 +49,10 @@ def _training(runs: Sequence[str], collapsed: Sequence[str]) -> Verdict:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--study", required=True, help="the merged configuration, JSON")
-    parser.add_argument("--results", required=True, type=Path, help="results/<study>")
+    parser = study_arguments(__doc__)
     parser.add_argument("--codecs", nargs="+", help="default: every probe run that has been scored")
     args = parser.parse_args()
-    study = load_study(json.loads(args.study))
-    found = answers(study, args.results, args.codecs)
+    found = answers(args.study, args.results, args.codecs)
     folder = args.results / "probes"
     for question in QUESTIONS:
         _write(folder / f"{question}.csv", found[question].rows)

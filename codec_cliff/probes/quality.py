@@ -4,8 +4,6 @@ Two kinds of contrast: between clip lengths at one frame rate and equal audio a 
 under a fixed duration is set against the fall with fixed tokens.
 """
 
-import argparse
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import pairwise
@@ -22,8 +20,8 @@ from codec_cliff.probes.arms import Arm, Scores, arms, collapsed, equal_audio, p
 from codec_cliff.probes.variants import WHOLE
 from codec_cliff.statistics.bootstrap import Resampling
 from codec_cliff.statistics.summary import FIGURES, Figure, measured_figures, read_metric, scored
+from codec_cliff.study.arguments import study_arguments
 from codec_cliff.study.config import Study
-from codec_cliff.study.load import load_study
 
 Contrast = Sequence[tuple[int, Arm]]  # the arms of a difference, each with its sign; an arm on both sides cancels out
 
@@ -123,14 +121,12 @@ def _verdict(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--study", required=True, help="the merged configuration, JSON")
-    parser.add_argument("--results", required=True, type=Path, help="results/<study>")
+    parser = study_arguments(__doc__)
     parser.add_argument("--codecs", required=True, nargs="+", help="probe runs, every metric of which is measured")
     parser.add_argument("--rows", required=True, type=Path)
     parser.add_argument("--verdicts", required=True, type=Path)
     args = parser.parse_args()
-    study = load_study(json.loads(args.study))
+    study = args.study
     found = arms({codec: study.probe_runs[codec] for codec in args.codecs})
     answered = answer(study, found, metric_scores(study, args.results, args.codecs))
     write_csv(args.rows, answered.rows)

@@ -1,7 +1,5 @@
 """Figure 1: intelligibility against frame rate under both protocols, and the phonemes that a frame has to hold."""
 
-import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,12 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.legend_handler import HandlerTuple
 from matplotlib.lines import Line2D
 
-from codec_cliff.errors import exit_cleanly
 from codec_cliff.files import atomic_path
 from codec_cliff.paper.values import paper, paper_phonemes, paper_quality
 from codec_cliff.statistics.results import Results
 from codec_cliff.study.config import ORIGINAL, Study
-from codec_cliff.study.load import load_study
 
 STYLE = {
     "font.family": "DejaVu Sans",
@@ -149,18 +145,3 @@ def save(figure: Figure, stem: Path) -> None:
     for suffix, metadata in WITHOUT_DATE.items():
         with atomic_path(f"{stem}.{suffix}") as temporary:
             figure.savefig(temporary, format=suffix, dpi=300, metadata=metadata)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--study", required=True, help="the merged configuration, JSON")
-    parser.add_argument("--results", required=True, type=Path, help="results/<study>")
-    parser.add_argument("--output", required=True, type=Path, help="without suffix; .pdf, .png and .svg are written")
-    args = parser.parse_args()
-    with plt.rc_context(STYLE):
-        save(draw(load_study(json.loads(args.study)), Results(args.results)), args.output)
-    print(f"{args.output}: pdf, png, svg", flush=True)
-
-
-if __name__ == "__main__":
-    exit_cleanly(main)

@@ -1,7 +1,5 @@
 """The report: one self-contained HTML page with verdict, listening, tables, interactive figures, our choices and provenance."""
 
-import argparse
-import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,8 +19,8 @@ from codec_cliff.report.clips import Listening, codec_name, listening
 from codec_cliff.report.layout import Table, number
 from codec_cliff.report.verdict import tally, verdict
 from codec_cliff.statistics.results import Results, Row
+from codec_cliff.study.arguments import study_arguments
 from codec_cliff.study.config import Study
-from codec_cliff.study.load import load_study
 
 TEMPLATES = Path(__file__).parent / "templates"
 SIZE = "@@size@@"  # filled in once the page is written
@@ -187,13 +185,11 @@ def _verdict(study: Study, row: Row) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--study", required=True, help="the merged configuration, JSON")
-    parser.add_argument("--results", required=True, type=Path, help="results/<study>")
+    parser = study_arguments(__doc__)
     parser.add_argument("--output", required=True, type=Path, help="an .html file")
     parser.add_argument("--without-recordings", action="store_true", help="leave out the clips to listen to")
     args = parser.parse_args()
-    page = render(load_study(json.loads(args.study)), Results(args.results), not args.without_recordings)
+    page = render(args.study, Results(args.results), not args.without_recordings)
     with atomic_path(args.output) as temporary:
         temporary.write_text(page, encoding="utf-8")
     print(f"{args.output}: {megabytes(len(page.encode()))}", flush=True)

@@ -1,7 +1,5 @@
 """The probes' figures: coverage, dose-response, matched audio, drift, error by position."""
 
-import argparse
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,14 +10,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from codec_cliff.errors import exit_cleanly
 from codec_cliff.metrics.headings import METRICS, TABLE_METRICS
 from codec_cliff.models.coverage import generator_taps
 from codec_cliff.probes.heat_map import draw_heat_map
-from codec_cliff.report.figure1 import STYLE, save
 from codec_cliff.statistics.results import Row, read_rows
 from codec_cliff.study.config import Study
-from codec_cliff.study.load import load_study
 
 # Okabe and Ito's palette; shapes differ too, for print without colour.
 AS_IT_IS, REPAIRED, CHUNKED = ("#D55E00", "o"), ("#009E73", "D"), ("#0072B2", "s")
@@ -207,19 +202,3 @@ FIGURES: dict[str, Callable[[Study, Path], Figure]] = {
     "load": load,
     "quality": quality,
 }
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--figure", required=True, choices=FIGURES)
-    parser.add_argument("--study", required=True, help="the merged configuration, JSON")
-    parser.add_argument("--results", required=True, type=Path, help="results/<study>")
-    parser.add_argument("--output", required=True, type=Path, help="without suffix; .pdf, .png and .svg are written")
-    args = parser.parse_args()
-    with plt.rc_context(STYLE):
-        save(FIGURES[args.figure](load_study(json.loads(args.study)), args.results), args.output)
-    print(f"{args.output}: pdf, png, svg", flush=True)
-
-
-if __name__ == "__main__":
-    exit_cleanly(main)

@@ -1,17 +1,12 @@
 """The probes' tables: what each answer's columns are called, and how they are rounded."""
 
-import argparse
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
-from codec_cliff.errors import exit_cleanly
 from codec_cliff.metrics.headings import METRICS, TABLE_METRICS
-from codec_cliff.report.layout import Cell, Line, Table, interval, number, plain, write_table
-from codec_cliff.statistics.results import Row, read_rows
+from codec_cliff.report.layout import Cell, Line, Table, interval, number, plain
+from codec_cliff.statistics.results import Results, Row, read_rows
 from codec_cliff.study.config import Study
-from codec_cliff.study.load import load_study
 
 
 @dataclass(frozen=True)
@@ -164,27 +159,11 @@ LAYOUTS = {
 }
 
 
-def probe_table(name: str, study: Study, results: Path) -> Table:
+def probe_table(name: str, study: Study, results: Results) -> Table:
     """One probe's table of results/<study>/probes/<name>.csv."""
     layout = LAYOUTS[name]
-    records = read_rows(results / "probes" / f"{name}.csv")
+    records = read_rows(results.folder / "probes" / f"{name}.csv")
     columns = [column for column in layout.columns if not column.optional or column.key in records[0]]
     lines = [Line([column.cell(row) for column in columns]) for row in records if layout.shown(row)]
     notes = [*layout.notes, f"{study.training.steps} training steps; study: {study.study}."]
     return Table(f"probe_{name}", layout.title, records, [column.heading for column in columns], lines, notes)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--table", required=True, choices=LAYOUTS)
-    parser.add_argument("--study", required=True, help="the merged configuration, JSON")
-    parser.add_argument("--results", required=True, type=Path, help="results/<study>")
-    parser.add_argument("--output", required=True, type=Path, help="without suffix; .csv, .md and .tex are written")
-    args = parser.parse_args()
-    table = probe_table(args.table, load_study(json.loads(args.study)), args.results)
-    write_table(table, args.output)
-    print(f"{args.output}: {len(table.records)} rows", flush=True)
-
-
-if __name__ == "__main__":
-    exit_cleanly(main)

@@ -1,14 +1,14 @@
-"""Write one table as CSV, Markdown and LaTeX (Tables 1-4, and those behind the explanations)."""
+"""Write one table as CSV, Markdown and LaTeX: Tables 1-4, those behind the explanations, and the probes'."""
 
-import argparse
-import json
+from functools import partial
 from pathlib import Path
 
 from codec_cliff.errors import exit_cleanly
 from codec_cliff.report import cost, mechanism, quality
 from codec_cliff.report.layout import write_table
+from codec_cliff.report.probes import LAYOUTS, probe_table
 from codec_cliff.statistics.results import Results
-from codec_cliff.study.load import load_study
+from codec_cliff.study.arguments import study_arguments
 
 TABLES = {
     "table1": quality.table1,
@@ -26,13 +26,12 @@ TABLES = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--table", required=True, choices=TABLES)
-    parser.add_argument("--study", required=True, help="the merged configuration, JSON")
-    parser.add_argument("--results", required=True, type=Path, help="results/<study>")
+    tables = TABLES | {f"probe_{name}": partial(probe_table, name) for name in LAYOUTS}
+    parser = study_arguments(__doc__)
+    parser.add_argument("--table", required=True, choices=tables)
     parser.add_argument("--output", required=True, type=Path, help="without suffix; .csv, .md and .tex are written")
     args = parser.parse_args()
-    table = TABLES[args.table](load_study(json.loads(args.study)), Results(args.results))
+    table = tables[args.table](args.study, Results(args.results))
     write_table(table, args.output)
     print(f"{args.output}: {len(table.records)} rows", flush=True)
 

@@ -1,7 +1,5 @@
 """The paper's claims against a study's measurements: a quantity with its interval, the range the claim needs, and a verdict."""
 
-import argparse
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,8 +15,8 @@ from codec_cliff.files import write_csv
 from codec_cliff.paper.values import paper_codebook, paper_phonemes, paper_quality
 from codec_cliff.statistics.bootstrap import Resampling, paired_difference
 from codec_cliff.statistics.summary import FIGURES, read_metric, scored
+from codec_cliff.study.arguments import study_arguments
 from codec_cliff.study.config import Study
-from codec_cliff.study.load import load_study
 
 CLAIMS = Path(__file__).parents[1] / "paper" / "claims.yaml"
 REPRODUCED, NOT_REPRODUCED, NOT_SETTLED, NOT_TESTED = "reproduced", "not reproduced", "not settled", "not tested"
@@ -152,12 +150,10 @@ def verdicts(study: Study, results: Path) -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--study", required=True, help="the merged configuration, JSON")
-    parser.add_argument("--results", required=True, type=Path, help="results/<study>")
+    parser = study_arguments(__doc__)
     parser.add_argument("--output", required=True, type=Path)
     args = parser.parse_args()
-    rows = verdicts(load_study(json.loads(args.study)), args.results)
+    rows = verdicts(args.study, args.results)
     write_csv(args.output, rows)
     for row in rows:
         print(f"{row['id']}: {row['verdict']}", flush=True)

@@ -1,7 +1,5 @@
 """Ours beside the paper's, cell by cell, with a verdict: reproduced, not reproduced, or not comparable and why."""
 
-import argparse
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +17,8 @@ from codec_cliff.paper.values import (
     paper_reference,
 )
 from codec_cliff.statistics.results import Results, Row
+from codec_cliff.study.arguments import study_arguments
 from codec_cliff.study.config import Study
-from codec_cliff.study.load import load_study
 
 COLUMNS = ("table", "codec", "metric", "ours", "low", "high", "paper", "difference", "verdict", "reason")
 ROUNDING = {"wer": 0.005, "utilization": 0.0005, "entropy_efficiency": 0.0005, "phonemes": 0.05}  # half a last digit
@@ -117,13 +115,10 @@ def _phonemes(study: Study, results: Results, heard: str) -> Iterable[Cell]:
 
 
 def main(arguments: Iterable[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m codec_cliff.statistics.paper_comparison", description=__doc__)
-    parser.add_argument("--study", required=True, help="the merged configuration, JSON")
-    parser.add_argument("--results", required=True, type=Path, help="results/<study>")
+    parser = study_arguments(__doc__)
     parser.add_argument("--output", required=True, type=Path)
     options = parser.parse_args(arguments)
-    study = load_study(json.loads(options.study))
-    rows = [cell.judged() for cell in cells(study, Results(options.results))]
+    rows = [cell.judged() for cell in cells(options.study, Results(options.results))]
     write_csv(options.output, rows or [dict.fromkeys(COLUMNS)])
     counted = {
         verdict: sum(row["verdict"] == verdict for row in rows) for verdict in sorted({row["verdict"] for row in rows})

@@ -1,7 +1,5 @@
 """Corpus figures, paired differences and phonemic load, with intervals: where measurements become figures."""
 
-import argparse
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
@@ -15,8 +13,8 @@ from codec_cliff.errors import MetricError
 from codec_cliff.files import atomic_path
 from codec_cliff.paper.values import paper_phonemes
 from codec_cliff.statistics.bootstrap import Resampling, bootstrap_ratio, paired_difference, verdict
+from codec_cliff.study.arguments import study_arguments
 from codec_cliff.study.config import Study
-from codec_cliff.study.load import load_study
 
 
 @dataclass(frozen=True)
@@ -229,14 +227,12 @@ def default_codecs(study: Study, results: Path) -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = study_arguments(__doc__)
     parser.add_argument("table", choices=("summary", "comparisons", "phonemes"))
-    parser.add_argument("--study", required=True, help="the merged configuration, JSON")
-    parser.add_argument("--results", required=True, type=Path, help="results/<study>")
     parser.add_argument("--output", required=True, type=Path)
     parser.add_argument("--codecs", nargs="+", help="default: all evaluated, and the controls that are measured")
     args = parser.parse_args()
-    study = load_study(json.loads(args.study))
+    study = args.study
     if args.table == "phonemes":
         counts = read_rows(args.results / "alignment" / "phonemes_per_frame.csv")
         frame = phonemes(counts, Resampling.of(study))

@@ -14,6 +14,7 @@ from codec_cliff.probes.arms import Scores, arms, equal_audio, measured_runs
 from codec_cliff.report.probe_figures import FIGURES
 from codec_cliff.report.probes import LAYOUTS, probe_table
 from codec_cliff.statistics.bootstrap import Resampling
+from codec_cliff.statistics.results import Results
 from codec_cliff.statistics.summary import summary
 from codec_cliff.study.load import load_study
 from tests.conftest import tiny_config
@@ -353,7 +354,7 @@ def test_every_question_gets_a_table_a_figure_and_a_verdict(tmp_path):
     of_quality = quality.answer(study, arms(study.probe_runs), quality.metric_scores(study, tmp_path, codecs))
     pd.DataFrame(of_quality.rows).to_csv(tmp_path / "probes" / "quality.csv", index=False)
     for name in LAYOUTS:
-        table = probe_table(name, study, tmp_path)
+        table = probe_table(name, study, Results(tmp_path))
         assert table.lines, name
         assert all(len(line.cells) == len(table.header) for line in table.lines)
         missing = {column.key for column in LAYOUTS[name].columns if not column.optional} - set(table.records[0])

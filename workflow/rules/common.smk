@@ -142,8 +142,6 @@ wildcard_constraints:
     repaired="[^/]+-repaired",
     codec="[^/]+",
     metric=alternatives(METRICS),
-    table=alternatives(TABLES),
-    probe="[a-z]+",
 
 
 def known(name, names):

@@ -21,12 +21,23 @@ SUMMARY_INPUTS = {
 TABLE_INPUTS = {
     **dict.fromkeys(["table1", "table2", "table4"], [f"{RESULTS}/summary.csv"]),
     "table3": CODEBOOKS,
+    **{
+        f"probe_{probe}": [f"{RESULTS}/probes/{probe}.csv"]
+        for probe in [*PROBES, "quality"]
+    },
     "coverage": [f"{RESULTS}/probes/coverage.csv"],
     "phonemes": [f"{RESULTS}/phonemes.csv"],
     **dict.fromkeys(
         ["cost", "cost_paper"],
         expand(f"{RESULTS}/runs/{{run}}/run.json", run=STUDY.trained),
     ),
+}
+FIGURE_INPUTS = {
+    "figure1": [f"{RESULTS}/summary.csv", f"{RESULTS}/phonemes.csv"],
+    **{
+        f"probe_{probe}": [f"{RESULTS}/probes/{probe}.csv"]
+        for probe in ["coverage", "quality", *PROBES]
+    },
 }
 PAGE_INPUTS = [
     *REPORT_MODULES,
@@ -165,7 +176,7 @@ rule listening:
 
 
 rule table:
-    """One table as CSV, Markdown and LaTeX, the paper's values beside ours."""
+    """One table as CSV, Markdown and LaTeX, the paper's values beside ours; probes have theirs."""
     input:
         REPORT_MODULES,
         data=lambda wildcards: TABLE_INPUTS[wildcards.table],
@@ -179,6 +190,8 @@ rule table:
         multiext(f"{RESULTS}/tables/{{table}}", ".md", ".tex"),
     log:
         f"{LOGS}/tables/{{table}}.log",
+    wildcard_constraints:
+        table=alternatives(TABLE_INPUTS),
     conda:
         MAIN_ENVIRONMENT
     params:
@@ -191,21 +204,22 @@ rule table:
 
 
 rule figure:
-    """Figure 1: WER and STOI against frame rate under both protocols, and phonemes per frame."""
+    """Figure 1 or a probe's figure as PDF, PNG and SVG."""
     input:
         REPORT_MODULES,
-        f"{RESULTS}/summary.csv",
-        f"{RESULTS}/phonemes.csv",
+        data=lambda wildcards: FIGURE_INPUTS[wildcards.figure],
     output:
         shown(
-            FIGURE_FILES[1],
-            "figure1",
+            f"{RESULTS}/figures/{{figure}}.png",
+            "figure",
             "Figures",
-            {"figure": "Figure 1", "format": "PNG"},
+            {"figure": "{figure}", "format": "PNG"},
         ),
-        FIGURE_FILES[::2],
+        multiext(f"{RESULTS}/figures/{{figure}}", ".pdf", ".svg"),
     log:
-        f"{LOGS}/figure1.log",
+        f"{LOGS}/figures/{{figure}}.log",
+    wildcard_constraints:
+        figure=alternatives(FIGURE_INPUTS),
     conda:
         MAIN_ENVIRONMENT
     params:
@@ -213,7 +227,8 @@ rule figure:
         results=results_folder,
         stem=lambda wildcards, output: Path(output[0]).with_suffix(""),
     shell:
-        "python -m codec_cliff.report.figure1 --study {params.study:q} --results {params.results} --output {params.stem} > {log} 2>&1"
+        "python -m codec_cliff.report.figures --figure {wildcards.figure} --study {params.study:q} --results {params.results}"
+        " --output {params.stem} > {log} 2>&1"
 
 
 rule page:
