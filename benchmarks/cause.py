@@ -1,8 +1,9 @@
-"""Everything about the cause in one command on a lent card: the pilot's arms and the full width side by side, packed to come home.
+"""Everything about the cause in one command on a lent card: the pilot's arms, then the full width, packed to come home.
 
     python -m benchmarks.cause --corpus DIR --output DIR --rest DIR [--seconds 540] [--workers 10] [--tiny]
 
-Both halves are processes of their own; whatever becomes of them, what there is gets packed: `scores.tar.gz` anew every half minute,
+The halves take turns, for a kernel of the full width fills the card and every tiny one would wait behind it (58 ms a step instead of
+some). They are processes of their own; whatever becomes of them, what there is gets packed: `scores.tar.gz` anew every half minute,
 models in tar files by rank, as many into `--output` as may come home at once, the others into `--rest`. Laid into results/, `snakemake`
 goes on from them. `--tiny` rehearses it on a CPU in minutes.
 """
@@ -126,9 +127,8 @@ def main() -> None:
     parser.add_argument("--rest", required=True, type=Path, help="archives for which there was no room there")
     parser.add_argument("--work", type=Path, default=Path("/tmp/cause"))
     parser.add_argument("--seconds", type=float, default=540)
-    parser.add_argument(
-        "--train", type=float, default=0.58, help="share of the seconds after which no training goes on"
-    )
+    parser.add_argument("--arms", type=float, default=0.48, help="share of the seconds after which no arm trains on")
+    parser.add_argument("--train", type=float, default=0.8, help="the same of the full width, which begins then")
     parser.add_argument("--workers", type=int, default=10)
     parser.add_argument("--judges", type=int, default=8)
     parser.add_argument("--tiny", action="store_true")
@@ -165,15 +165,22 @@ def main() -> None:
     with shared_gpu() if device.startswith("cuda") else contextlib.nullcontext(False) as shared:
         log.info("%s; multi-process service: %s", device, "there" if shared else "not there")
         spent = time.monotonic() - start
-        train, end = options.train * options.seconds - spent, options.seconds - spent - 35
-        times = ["--deadline", f"{train:.0f}", "--finish", f"{end:.0f}"]
-        side = ["--workers", str(options.workers), "--judges", str(options.judges)]
-        halves = [
-            started("side_by_side", studies["pilot"], options.corpus, results["pilot"], logs, [*times, *side]),
-            started(
-                "full_width", studies["pilot-full-width"], options.corpus, results["pilot-full-width"], logs, times
-            ),
-        ]
+        arms, train, end = (
+            part - spent
+            for part in (options.arms * options.seconds, options.train * options.seconds, options.seconds - 35)
+        )
+        more = ["--workers", str(options.workers), "--judges", str(options.judges)]
+        more += ["--deadline", f"{arms:.0f}", "--finish", f"{end:.0f}"]
+        halves = [started("side_by_side", studies["pilot"], options.corpus, results["pilot"], logs, more)]
+        begun = time.monotonic()
+        while halves[0].poll() is None and "trainings ended" not in logs.read_text():
+            time.sleep(0.5)
+            if time.monotonic() - begun > arms + 5:  # a training may be slow to stop; it has kept its checkpoint
+                break
+        gone = time.monotonic() - begun
+        times = ["--deadline", f"{train - gone:.0f}", "--finish", f"{end - gone:.0f}"]
+        full = results["pilot-full-width"]
+        halves.append(started("full_width", studies["pilot-full-width"], options.corpus, full, logs, times))
         packed = False
         last = time.monotonic()
         while time.monotonic() - start < options.seconds - 25 and any(half.poll() is None for half in halves):
@@ -182,7 +189,7 @@ def main() -> None:
                 last = time.monotonic()
                 with contextlib.suppress(OSError):
                     save_scores()
-            over = time.monotonic() - start > options.train * options.seconds + 35
+            over = time.monotonic() - start > options.train * options.seconds
             if not packed and (over or halves[0].poll() is not None):
                 pack_models(options.work, results["pilot"], list(study.probe_runs), options.output, options.rest)
                 packed = True
