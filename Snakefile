@@ -159,10 +159,14 @@ rule clean_branch:
         "python -m codec_cliff.branch --results {params.results} --codec {params.codec} 2>&1 | tee {log}"
 
 
+# Here and not in onstart, which Snakemake leaves out where there is nothing to be done.
+if workflow.is_main_process:
+    for line in [*stale_models(STUDY, RESULTS), *changed_recordings(STUDY, RESULTS)]:
+        print(line, file=sys.stderr)
+
+
 onstart:
     record_study(config, RESULTS)
-    for line in stale_models(STUDY, RESULTS):
-        print(line, file=sys.stderr)
 
 
 onsuccess:

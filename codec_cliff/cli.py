@@ -4,7 +4,7 @@ import argparse
 import importlib
 import sys
 
-from codec_cliff.errors import exit_cleanly
+from codec_cliff.errors import UserError, exit_cleanly
 
 COMMANDS: dict[str, tuple[str, str]] = {  # subcommand -> (module, one line of help)
     "compare": ("codec_cliff.report.compare", "two studies or two runs side by side"),
@@ -31,7 +31,15 @@ def main() -> None:
     )
     arguments = parser.parse_args(sys.argv[1:2])
     module, _ = COMMANDS[arguments.command]
-    importlib.import_module(module).main(sys.argv[2:])
+    try:
+        importlib.import_module(module).main(sys.argv[2:])
+    except ModuleNotFoundError as error:
+        if error.name != "dac":
+            raise
+        raise UserError(
+            f"{arguments.command} needs descript-audio-codec, which no wheel can ask for beside current packages; run it in a "
+            "clone (uv run codec-cliff), or install it by itself: pip install --no-deps descript-audio-codec==1.0.0 descript-audiotools"
+        ) from error
 
 
 def run() -> None:

@@ -1,6 +1,7 @@
 """What a user can mend is raised as a UserError: its message says what is wrong, where, and the remedy."""
 
 import errno
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -58,10 +59,19 @@ def exit_cleanly(main: Callable[[], None]) -> None:
         main()
     except UserError as error:
         sys.exit(_report(error))
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except OSError as error:
-        if not is_full_disk(error):
+        if not is_full_disk(error) and error.filename is None:
             raise
-        sys.exit(_report(DiskError(error.filename or Path.cwd())))
+        sys.exit(_report(_in_words(error)))
+
+
+def _in_words(error: OSError) -> UserError:
+    if is_full_disk(error):
+        return DiskError(error.filename or Path.cwd())
+    return UserError(f"{error.filename}: {(error.strerror or type(error).__name__).lower()}")
 
 
 def _report(error: UserError) -> int:

@@ -4,7 +4,6 @@ Nothing is asked of a scheduler or server, so it answers on any machine that see
 """
 
 import argparse
-import csv
 import json
 import os
 import socket
@@ -13,11 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from codec_cliff.corpus.listing import changes
 from codec_cliff.corpus.manifest import read_manifest, recordings_digest
-from codec_cliff.errors import UserError
-from codec_cliff.files import atomic_path
+from codec_cliff.errors import CorpusError, UserError
+from codec_cliff.files import atomic_path, read_json
 from codec_cliff.study.config import Run, Study, digest
 from codec_cliff.study.load import load_study
+from codec_cliff.training.table import read_rows
 
 RECORD = "study.json"  # the study's configuration as it was last started; says what is still to come
 SILENCE = 600.0  # seconds without a sign of life after which a trainer on another machine counts as gone, at least
@@ -50,19 +51,22 @@ def record_study(values: dict[str, Any], results: str | Path) -> None:
 
 def run_progress(folder: Path, log: Path, now: float) -> Progress:
     """The state of one run folder at `now` (seconds since the epoch)."""
-    config = _json(folder / "config.json")
-    rows = _rows(folder / "train.csv")
+    training = _training(folder)
+    rows = [row for row in read_rows(folder / "train.csv") if row.get("seconds") and row.get("loss")]
     measured = {
         "step": int(rows[-1]["step"]) if rows else 0,
-        "steps": config.get("training", {}).get("steps"),
+        "steps": training.get("steps"),
         "loss": float(rows[-1]["loss"]) if rows else None,
     }
-    if (folder / "model.safetensors").exists() and (folder / "run.json").exists():
-        return Progress(folder.name, "done", **measured)
+    if (
+        folder / "run.json"
+    ).exists():  # written last; a repository of results, or a copy from a cluster, has no weights
+        weights = (folder / "model.safetensors").exists()
+        return Progress(folder.name, "done", note="" if weights else "its weights are not here", **measured)
     trainer = _text(folder / "lock").strip()
     if not trainer:
         return Progress(folder.name, "queued", **measured)
-    if is_alive(folder, trainer, log, now, _patience(config, rows)):
+    if is_alive(folder, trainer, log, now, _patience(training, rows)):
         return Progress(folder.name, "running", rate=_rate(rows), note=trainer, **measured)
     last_words = (_text(log).strip().splitlines() or [""])[-1]
     if "stopped by" in last_words or "steps/s" in last_words or not last_words:
@@ -97,11 +101,11 @@ def _last_sign(folder: Path, log: Path) -> float:
     return max((path.stat().st_mtime for path in files if path.exists()), default=0.0)
 
 
-def _patience(config: dict[str, Any], rows: list[dict[str, str]]) -> float:
+def _patience(training: dict[str, Any], rows: list[dict[str, str]]) -> float:
     between = 0.0
     if len(rows) > 1:
         between = float(rows[-1]["seconds"]) - float(rows[-2]["seconds"])
-    return max(SILENCE, 2 * config.get("training", {}).get("checkpoint_every_seconds", 0), 5 * between)
+    return max(SILENCE, 2 * training.get("checkpoint_every_seconds", 0), 5 * between)
 
 
 def _stopped(last_words: str, folder: Path, log: Path, now: float) -> str:
@@ -130,16 +134,22 @@ def _text(path: Path) -> str:
 
 
 def _json(path: Path) -> dict[str, Any]:
+    """What a file holds; empty where it is missing or damaged."""
     try:
-        return json.loads(_text(path))
+        values = json.loads(_text(path))
     except ValueError:
         return {}
+    return values if isinstance(values, dict) else {}
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
-    """The whole rows of train.csv; the last one may be half written."""
-    rows = list(csv.DictReader(_text(path).splitlines()))
-    return [row for row in rows if row["step"] and row.get("seconds") and row.get("loss")]
+def _training(folder: Path) -> dict[str, Any]:
+    """The numbers of a run's training section."""
+    values = _json(folder / "config.json").get("training")
+    return (
+        {key: value for key, value in values.items() if isinstance(value, int | float)}
+        if isinstance(values, dict)
+        else {}
+    )
 
 
 def stale(run: Run, folder: Path, recordings: str | None) -> str:
@@ -150,7 +160,7 @@ def stale(run: Run, folder: Path, recordings: str | None) -> str:
     try:
         if digest(Run.from_dict(config)) != digest(run):
             return "trained under other settings"
-    except (KeyError, TypeError):
+    except (AttributeError, KeyError, TypeError):
         return "trained under settings that this version does not know"
     if recordings and record.get("recordings", recordings) != recordings:
         return "trained on other recordings than lie in data/train.tsv now"
@@ -160,7 +170,10 @@ def stale(run: Run, folder: Path, recordings: str | None) -> str:
 def stale_models(study: Study, results: str | Path) -> list[str]:
     """One line for each finished model that does not fit its study, with the remedy."""
     manifest = Path(results) / "data/train.tsv"
-    recordings = recordings_digest(read_manifest(manifest)) if manifest.exists() else None
+    try:
+        recordings = recordings_digest(read_manifest(manifest)) if manifest.exists() else None
+    except CorpusError as error:
+        return [str(error)]
     reasons = {codec: stale(run, Path(results) / "runs" / codec, recordings) for codec, run in study.runs.items()}
     return [
         f"{codec}: {reason}; to train it anew: snakemake clean_branch --config branch={codec}"
@@ -219,13 +232,30 @@ def render(name: str, runs: list[Progress], parts: dict[str, tuple[int, int]]) -
     return "\n".join(lines)
 
 
+def changed_recordings(study: Study, results: str | Path) -> list[str]:
+    """One line for each split of a folder corpus that holds something else than when it was read."""
+    corpus = study.corpus
+    if corpus.kind != "folder":
+        return []
+    names = {"train": corpus.train, "test": corpus.test}
+    found = (changes(Path(results) / f"data/{split}.tsv", corpus.root, names[split]) for split in names)
+    return [line for line in found if line]
+
+
 def describe_study(results: Path, now: float) -> str:
-    values = _json(results / RECORD)
-    study = load_study(values) if values else None
-    lines = render(results.name, trainings(results, study, now), evaluation(results, study) if study else {})
-    if study is None:
-        return f"{lines}\n  (no {RECORD} here: what has not begun is not known)"
-    return "\n".join([lines, *(f"  ! {line}" for line in stale_models(study, results))])
+    """What is known of a study, also where its record cannot be read; that is said then."""
+    path, study, lines = results / RECORD, None, []
+    try:
+        study = load_study(read_json(path)) if path.exists() else None
+    except (UserError, AttributeError, TypeError) as error:
+        where = "" if str(path) in str(error) else f"{path}: "
+        lines.append(f"  ! {where}{error}; what has not begun is not known")
+    if study is None and not lines:
+        lines.append(f"  (no {RECORD} here: what has not begun is not known)")
+    if study is not None:
+        lines += [f"  ! {line}" for line in (*stale_models(study, results), *changed_recordings(study, results))]
+    shown = render(results.name, trainings(results, study, now), evaluation(results, study) if study else {})
+    return "\n".join([shown, *lines])
 
 
 def main(arguments: list[str]) -> None:

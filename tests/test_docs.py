@@ -6,17 +6,27 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from tests.evaluate import folders
 from tests.paths import ROOT
 
 DOCS = ROOT / "docs"
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 NAMED = re.compile(r"^# (?P<path>[\w./]+\.\w+)(?:, below: (?P<anchor>.*))?$")
 PLANNED = "# planned only in the tests"
-FOLLOWED = ("new_site", "own_recordings", "add_a_codec", "add_a_metric", "read_the_results", "what_cannot_be_concluded")
+FOLLOWED = (
+    "new_site",
+    "own_recordings",
+    "add_a_codec",
+    "add_a_metric",
+    "read_the_results",
+    "evaluate",
+    "what_cannot_be_concluded",
+)
 
 
 @dataclass(frozen=True)
@@ -111,6 +121,17 @@ def test_read_the_results(trial):
     report = (results / "workflow.html").read_text(encoding="utf-8")
     for text in ("Tables", "Figures", "Verdict", "Figure 1 (section 4.3)", "table4.csv", "claims.csv"):
         assert text in report
+
+
+@pytest.mark.skipif(
+    find_spec("moonshine_voice") is None, reason="the recogniser's weights (uv sync --group recogniser)"
+)
+def test_evaluate(tmp_path):
+    folders.originals(tmp_path / "originals")
+    for name in ("mine", "theirs"):
+        folders.system(tmp_path / name, folders.noisy)
+    follow("evaluate", tmp_path)
+    assert (tmp_path / "results" / "mine" / "report.html").stat().st_size > 1_000_000
 
 
 def test_new_site(tmp_path):

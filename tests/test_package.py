@@ -51,7 +51,17 @@ def installed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("installed")
     environment, wanted = folder / "environment", folder / "requirements.txt"
     uv("build", "-q", "--wheel", "--out-dir", folder)
-    uv("export", "-q", "--locked", "--no-default-groups", "--group=synthetic", "--no-emit-project", "-o", wanted)
+    uv(
+        "export",
+        "-q",
+        "--locked",
+        "--no-default-groups",
+        "--group=training",
+        "--group=synthetic",
+        "--no-emit-project",
+        "-o",
+        wanted,
+    )
     uv("venv", "-q", "--python", sys.executable, environment)
     python = environment / "bin" / "python"
     uv("pip", "install", "-q", "--python", python, "--no-deps", "-r", wanted)

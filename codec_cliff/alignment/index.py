@@ -23,6 +23,7 @@ class Aligned:
     reason: str
 
 
+NO_PHONE = "no phone in its alignment"  # the reason in the index
 COLUMNS = [field.name for field in fields(Aligned)]
 
 
@@ -44,11 +45,15 @@ def write_index(path: str | Path, rows: Iterable[Aligned]) -> None:
 
 
 def read_index(path: str | Path) -> list[Aligned]:
-    """Read an index; AlignmentError where its columns are others."""
-    with open(path, newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file, delimiter="\t")
-        if reader.fieldnames != COLUMNS:
-            raise AlignmentError(
-                f"{path}: columns are {reader.fieldnames}, expected {COLUMNS}; delete it to have it rebuilt"
-            )
-        return [Aligned(**{**row, "n_phones": int(row["n_phones"])}) for row in reader]
+    """Read an index; AlignmentError where its columns or rows are others."""
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file, delimiter="\t")
+            rows = [Aligned(**{**row, "n_phones": int(row["n_phones"])}) for row in reader]
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        raise AlignmentError(f"{path}: cannot be read as an index ({error}); delete it to have it rebuilt") from error
+    if reader.fieldnames != COLUMNS:
+        raise AlignmentError(
+            f"{path}: columns are {reader.fieldnames}, expected {COLUMNS}; delete it to have it rebuilt"
+        )
+    return rows

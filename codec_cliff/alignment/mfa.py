@@ -11,8 +11,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from codec_cliff.alignment import AlignmentError
-from codec_cliff.alignment.index import Aligned
+from codec_cliff.alignment import AlignmentError, unspeakable
+from codec_cliff.alignment.index import NO_PHONE, Aligned
 from codec_cliff.alignment.textgrid import SILENCE, UNKNOWN, read_intervals
 from codec_cliff.corpus.manifest import Utterance
 from codec_cliff.corpus.transcripts import normalise
@@ -32,8 +32,8 @@ def command(corpus: Path, output_dir: Path, temporary: Path, jobs: int, model: s
 
 
 def stage(utterances: Sequence[Utterance], folder: Path) -> None:
-    """Lay utterances out as MFA reads them: <speaker>/<utterance>.flac (a link) beside its .lab."""
-    for utterance in utterances:
+    """Lay utterances out as MFA reads them: <speaker>/<utterance>.flac (a link) beside its .lab; but for those it cannot spell."""
+    for utterance in (each for each in utterances if not unspeakable(each.transcript)):
         audio = Path(utterance.path).resolve()
         place = folder / utterance.speaker_id / utterance.utterance_id
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -114,12 +114,16 @@ def collected(utterances: Sequence[Utterance], output_dir: Path) -> list[Aligned
     found = paths(utterances, output_dir)
     if missing := [path.stem for path in found if not path.exists()]:
         print(f"MFA wrote no TextGrid for {len(missing)} of {len(found)} utterances: {', '.join(missing)}", flush=True)
-    return [
-        Aligned(utterance.utterance_id, utterance.speaker_id, str(path), count_phones(path), "")
-        if path.exists()
-        else Aligned(utterance.utterance_id, utterance.speaker_id, "", 0, DROPPED)
-        for utterance, path in zip(utterances, found, strict=True)
-    ]
+    return [_row(utterance, path) for utterance, path in zip(utterances, found, strict=True)]
+
+
+def _row(utterance: Utterance, path: Path) -> Aligned:
+    if not path.exists():
+        reason = unspeakable(utterance.transcript) or DROPPED
+        return Aligned(utterance.utterance_id, utterance.speaker_id, "", 0, reason)
+    if not (phones := count_phones(path)):
+        return Aligned(utterance.utterance_id, utterance.speaker_id, "", 0, NO_PHONE)
+    return Aligned(utterance.utterance_id, utterance.speaker_id, str(path), phones, "")
 
 
 def paths(utterances: Sequence[Utterance], output_dir: Path) -> list[Path]:

@@ -8,7 +8,8 @@ import numpy as np
 from pocketsphinx import Decoder
 from tqdm import tqdm
 
-from codec_cliff.alignment.index import Aligned
+from codec_cliff.alignment import unspeakable
+from codec_cliff.alignment.index import NO_PHONE, Aligned
 from codec_cliff.alignment.textgrid import SILENCE, Interval, write_textgrid
 from codec_cliff.corpus.store import AudioStore
 from codec_cliff.corpus.transcripts import normalise
@@ -34,10 +35,11 @@ class Pocketsphinx:
 
     def align(self, samples: np.ndarray, transcript: str) -> tuple[list[Interval], list[Interval]]:
         """int16 (n,) at 16 kHz and what is said in it to words and phones; UnalignableError says why not."""
+        if fault := unspeakable(transcript):
+            raise UnalignableError(fault)
         text = normalise(transcript)
-        missing = [word for word in text.split() if self.decoder.lookup_word(word) is None]
-        if missing or not text:
-            raise UnalignableError(f"not in the dictionary: {' '.join(missing)}" if missing else "empty transcript")
+        if missing := [word for word in text.split() if self.decoder.lookup_word(word) is None]:
+            raise UnalignableError(f"not in the dictionary: {' '.join(missing)}")
         try:
             return align(self.decoder, samples.tobytes(), text)
         except RuntimeError as error:
@@ -94,7 +96,10 @@ def align_store(store: AudioStore, output_dir: str | Path) -> list[Aligned]:
         except UnalignableError as failure:
             rows.append(Aligned(utterance.utterance_id, utterance.speaker_id, "", 0, str(failure)))
             continue
-        write_textgrid(path, words, phones, utterance.seconds)
         n_phones = sum(phone.label != SILENCE for phone in phones)
+        if not n_phones:
+            rows.append(Aligned(utterance.utterance_id, utterance.speaker_id, "", 0, NO_PHONE))
+            continue
+        write_textgrid(path, words, phones, utterance.seconds)
         rows.append(Aligned(utterance.utterance_id, utterance.speaker_id, str(path), n_phones, ""))
     return rows

@@ -1,18 +1,24 @@
 """TextGrids in the Montreal Forced Aligner's shape: tiers `words` and `phones`, silence as an empty label."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from praatio import textgrid as praat
 from praatio.utilities.errors import PraatioException
+from praatio.utilities.textgrid_io import parseTextgridStr
 
 from codec_cliff.alignment import AlignmentError
 from codec_cliff.files import atomic_path
 
 SILENCE = ""
-SILENCE_LABELS = frozenset({"", "sil", "sp", "<eps>", "<sil>", "SIL"})
 UNKNOWN = "spn"  # MFA's phone for a word that its dictionary lacks: speech, but nobody knows how many phonemes
+# As aligners write them, in whatever case.
+SILENCES = frozenset(
+    {"", "sil", "sp", "pau", "silence", "<eps>", "<sil>", "<sp>", "<p:>", "{sp}", "{sl}", "sil_s", "#", "h#"}
+)
+UNKNOWNS = frozenset({"spn", "<unk>", "<spn>", "<nib>"})
+ROUNDING = 1e-3  # seconds: intervals that cross by less were rounded, not misplaced
 
 
 @dataclass(frozen=True)
@@ -25,22 +31,57 @@ class Interval:
 
 
 def read_intervals(path: str | Path, tier: str = "phones") -> list[Interval]:
-    """A tier's intervals in order, all silence under the label SILENCE; AlignmentError where there is no such tier."""
+    """A tier's intervals in order, silence and unknown speech under the labels SILENCE and UNKNOWN.
+
+    Raises AlignmentError where the file is no TextGrid, has no such tier or several, or its intervals cross by more than ROUNDING.
+    """
     try:
-        grid = praat.openTextgrid(str(path), includeEmptyIntervals=True)
-        entries = grid.getTier(tier_name(grid.tierNames, tier)).entries
-    except (OSError, ValueError, KeyError, PraatioException) as error:
-        raise AlignmentError(
-            f"{path}: has no tier {tier} to read ({error}); delete the file and align again"
-        ) from error
-    return [Interval(SILENCE if label in SILENCE_LABELS else label, start, end) for start, end, label in entries]
+        tiers = parseTextgridStr(_text(path), True)["tiers"]
+        names = [each["name"] for each in tiers]
+        return list(_in_order(tiers[names.index(tier_name(names, tier))]["entries"]))
+    except (OSError, ValueError, LookupError, AttributeError, PraatioException) as error:
+        reason = " ".join(str(error).strip("'\"").split()) or type(error).__name__
+        raise AlignmentError(f"{path}: {reason}; delete the file and align again") from error
+
+
+def _text(path: str | Path) -> str:
+    content = Path(path).read_bytes()
+    if not content.strip(b"\0"):
+        raise ValueError("is empty")
+    utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+    text = content.decode("utf-16" if utf16 else "utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    if "TextGrid" not in text:
+        raise ValueError("is no TextGrid")
+    return text
+
+
+def _in_order(entries: Iterable[Sequence]) -> Iterator[Interval]:
+    reached = 0.0
+    for number, (first, last, text) in enumerate(entries, start=1):
+        start, end = float(first), float(last)
+        if not start >= reached - ROUNDING or not end >= start - ROUNDING:  # not a number is neither
+            raise ValueError(
+                f"interval {number} ({text or 'silence'}, {start} to {end} s) crosses the one before, or itself"
+            )
+        start = max(start, reached)
+        reached = max(start, end)
+        yield Interval(_label(text.strip()), start, reached)
+
+
+def _label(text: str) -> str:
+    if text.lower() in SILENCES:
+        return SILENCE
+    return UNKNOWN if text.lower() in UNKNOWNS else text
 
 
 def tier_name(names: Sequence[str], tier: str) -> str:
     """`phones`, or the one `<speaker> - phones` that MFA writes where it takes a file for several speakers'."""
-    named = [name for name in names if name == tier or name.endswith(f" - {tier}")]
+    plain = {name: name.strip().lower() for name in names}
+    named = [name for name in names if plain[name] == tier or plain[name].endswith(f" - {tier}")]
     if len(named) != 1:
-        raise KeyError(f"tiers {', '.join(names)}")
+        raise LookupError(
+            f"{len(named)} of its tiers are called {tier}, expected one (tiers: {', '.join(names) or 'none'})"
+        )
     return named[0]
 
 

@@ -5,13 +5,13 @@ import math
 from pathlib import Path
 
 import numpy as np
+from scipy.special import stdtrit
 
 from codec_cliff.corpus.manifest import read_manifest
 from codec_cliff.errors import CodecError, exit_cleanly
 from codec_cliff.files import write_csv
 
 JACKKNIFE_GROUPS = 20
-NORMAL_975 = 1.959964
 
 
 def utilization(counts: np.ndarray) -> np.ndarray:
@@ -53,7 +53,8 @@ def jackknife(counts: np.ndarray, statistic) -> tuple[np.ndarray, np.ndarray]:
     left_out = np.stack([statistic(total - group) for group in counts])
     error = np.sqrt((groups - 1) / groups * ((left_out - left_out.mean(0)) ** 2).sum(0))
     value = statistic(total)
-    return value - NORMAL_975 * error, value + NORMAL_975 * error
+    reach = stdtrit(groups - 1, 0.975) * error
+    return value - reach, value + reach
 
 
 def codebook_rows(

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from codec_cliff.corpus.account import BadFiles
+from codec_cliff.corpus.account import BadFiles, require_words
 from codec_cliff.corpus.folder import read_folder
 from codec_cliff.corpus.librispeech import ARCHIVES, download
 from codec_cliff.corpus.listing import folder_listing, write_listing
@@ -20,6 +20,8 @@ def prepare(arguments: argparse.Namespace) -> None:
     bad_files = BadFiles(skip=arguments.bad_files == "skip")
     listing = folder_listing(arguments.root, arguments.splits)
     listed = read_folder(arguments.root, arguments.splits, arguments.sample_rate, bad_files, arguments.max_utterances)
+    if arguments.words:
+        require_words(listed)
     utterances = decode_into_store(arguments.store, listed, bad_files)
     bad_files.check_sums(utterances)
     write_manifest(arguments.manifest, utterances)
@@ -77,6 +79,7 @@ def main() -> None:
     command.add_argument("--manifest", required=True)
     command.add_argument("--store", required=True)
     command.add_argument("--skipped", required=True, help="table of the files left out: path, reason")
+    command.add_argument("--words", action="store_true", help="refuse transcripts none of which has a word of a-z")
     command.add_argument("--apart-from", type=Path, help="the other split's manifest: no recording may be in both")
     command.add_argument("--other-splits", nargs="+", default=[], help="the splits that it is of")
     command.set_defaults(run=prepare)

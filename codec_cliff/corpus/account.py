@@ -1,11 +1,12 @@
 """What became of every recording that was met: taken, left out with its reason, or beyond the number asked for."""
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from codec_cliff.corpus.manifest import Utterance
+from codec_cliff.corpus.transcripts import left_out, normalise
 from codec_cliff.errors import CorpusError
 from codec_cliff.files import atomic_path
 
@@ -47,6 +48,22 @@ class BadFiles:
                 f"{len(self.found)} recordings were found, {len(accounted)} are taken or left out; "
                 f"{printable(lost[0])} is not accounted for once: please report this"
             )
+
+
+def require_words(utterances: Sequence[Utterance]) -> None:
+    """CorpusError where no transcript has a word that counts; says how many lose some."""
+    if utterances and not any(normalise(utterance.transcript) for utterance in utterances):
+        raise CorpusError(
+            f"no transcript of {len(utterances)} has a word left after normalising (a-z alone, {utterances[0].utterance_id}: "
+            f"{utterances[0].transcript!r}); spell them in English words, for WER and alignment need some"
+        )
+    if lossy := [utterance for utterance in utterances if left_out(utterance.transcript)]:
+        words = " ".join(left_out(lossy[0].transcript))
+        print(
+            f"{len(lossy)} of {len(utterances)} transcripts hold digits or letters that are not of a-z; the plain normaliser "
+            f"leaves them out ({lossy[0].utterance_id}: {words})",
+            flush=True,
+        )
 
 
 def printable(path: str | Path) -> str:

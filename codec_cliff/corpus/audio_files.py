@@ -1,12 +1,12 @@
 """Audio files as people have them: WAV, FLAC, Ogg (Vorbis, Opus) and MP3 at any rate, one channel or several that are equal."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
+from codec_cliff.corpus.walk import Walk
 from codec_cliff.errors import CorpusError
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3")
@@ -40,8 +40,6 @@ def audio_files(folder: str | Path) -> list[Path]:
 
 
 def files_below(folder: str | Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
-    """Files of these endings, sorted, through links; hidden ones, which file systems leave behind, are passed over."""
-    for parent, folders, names in os.walk(folder, followlinks=True):
-        folders.sort()
-        shown = (name for name in sorted(names) if not name.startswith("."))
-        yield from (Path(parent, name) for name in shown if name.lower().endswith(suffixes))
+    """Files of these endings, sorted, each real folder once; hidden ones, which file systems leave behind, are passed over."""
+    found = Walk().files(Path(folder)) if Path(folder).is_dir() else ()
+    yield from sorted(path for path in found if path.name.lower().endswith(suffixes))

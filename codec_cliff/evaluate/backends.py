@@ -7,7 +7,8 @@ import yaml
 
 from codec_cliff.errors import MetricError
 from codec_cliff.metrics.construct import EMBEDDED, METRICS, construct
-from codec_cliff.study.schema import SCHEMA, suggestion
+from codec_cliff.study.messages import suggestion
+from codec_cliff.study.schema import SCHEMA
 
 WORDS = "wer"
 WORDS_OF_ORIGINAL = "wer_of_original"  # the same backends, against the recogniser's own transcript of the original

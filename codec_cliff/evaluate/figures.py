@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -27,7 +28,7 @@ def read_measured(output: Path, systems: Sequence[str], metrics: Sequence[str]) 
 
 def write_figures(output: Path, measured: Measured, by: Resampling) -> None:
     """summary.csv, a row a system and figure; comparisons.csv, each system minus the first, paired over shared recordings."""
-    rows = [row for system, files in measured.items() for row in codec_rows(system, files, by) if _says(system, row)]
+    rows = [_said(row) for system, files in measured.items() for row in codec_rows(system, files, by)]
     first, *others = (system for system in measured if system != ORIGINAL)
     pairs = [row for other in others for row in pair_rows(first, other, measured[first], measured[other], by)]
     for name, frame in (("summary", pd.DataFrame(rows)), ("comparisons", pd.DataFrame(pairs, columns=COMPARED))):
@@ -35,6 +36,8 @@ def write_figures(output: Path, measured: Measured, by: Resampling) -> None:
             frame.to_csv(temporary, index=False, lineterminator="\n", float_format="%.10g")
 
 
-def _says(system: str, row: Mapping[str, object]) -> bool:
-    """Whether a figure says something: an original has no errors against its own transcript by definition."""
-    return not (system == ORIGINAL and row["metric"] == "wer_of_original")
+def _said(row: dict[str, Any]) -> dict[str, Any]:
+    """A figure, emptied where it says nothing: an original has no errors against its own transcript by definition."""
+    if row["codec"] == ORIGINAL and row["metric"] == "wer_of_original":
+        return row | dict.fromkeys(("value", "low", "high", "unit"))
+    return row

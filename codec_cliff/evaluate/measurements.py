@@ -5,7 +5,7 @@ from pathlib import Path
 
 from codec_cliff.corpus.manifest import Utterance
 from codec_cliff.errors import UserError
-from codec_cliff.evaluate.backends import WORDS_OF_ORIGINAL
+from codec_cliff.evaluate.backends import WORDS, WORDS_OF_ORIGINAL
 from codec_cliff.evaluate.ledger import Ledger, digest
 from codec_cliff.evaluate.measuring import Backend, Measured, Row, Task, chunks, empty_row, measure
 from codec_cliff.evaluate.pairing import Recordings
@@ -46,6 +46,8 @@ def _measure_metric(recordings: Recordings, backend: Backend, ledger: Ledger, n_
 
 def _tasks(recordings: Recordings, backend: Backend, systems: list[str], n_workers: int) -> list[Task]:
     names = [name for name in recordings.originals if any(name in recordings.decoded[system] for system in systems)]
+    if backend.metric == WORDS:
+        names = [name for name in names if recordings.originals[name].transcript]
     workers = n_workers if backend.name in EMBEDDED.values() else 1
     return [
         Task(backend, {name: _files(recordings, name, systems) for name in chunk}, ORIGINAL in systems)

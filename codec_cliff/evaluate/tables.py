@@ -100,11 +100,16 @@ def worst_table(worst: Sequence[Worst], measured: Measured) -> Table | None:
     """The worst files of each metric, and what the original has there."""
     if not worst:
         return None
-    records = [
-        asdict(each) | {"original": value_of(measured, ORIGINAL, each.metric, each.utterance_id)} for each in worst
-    ]
+    records = [asdict(each) | {"original": _of_original(measured, each)} for each in worst]
     lines = [Line([Cell(METRICS[record["metric"]].heading), *_worst(record)]) for record in records]
     return Table("worst", "Worst files by metric", records, ["Metric", "System", "File", "Here", "Original"], lines, [])
+
+
+def _of_original(measured: Measured, worst: Worst) -> float | None:
+    """The original's value beside a file's; an original has no errors against its own words by definition."""
+    if worst.metric == "wer_of_original":
+        return None
+    return value_of(measured, ORIGINAL, worst.metric, worst.utterance_id)
 
 
 def _worst(record: Row) -> list[Cell]:

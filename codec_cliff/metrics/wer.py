@@ -7,6 +7,7 @@ from typing import Protocol
 import jiwer
 import numpy as np
 
+from codec_cliff.corpus.account import require_words
 from codec_cliff.corpus.manifest import Utterance
 from codec_cliff.corpus.transcripts import CHOICES, NORMALISERS
 from codec_cliff.metrics.scorer import Item, Reference, Value, WithoutReference
@@ -67,11 +68,13 @@ def word_errors(reference: str, hypothesis: str) -> tuple[int, int]:
 
 
 def moonshine_tiny(utterances: Sequence[Utterance], cache: str | None, device: str, normaliser: str = "plain"):
+    require_words(utterances)
     module = import_module("codec_cliff.metrics.recognisers.moonshine")
     return WordErrors(module.Moonshine(cache), normaliser)
 
 
 def mms_1b_all(utterances: Sequence[Utterance], cache: str | None, device: str, normaliser: str = "plain"):
+    require_words(utterances)
     module = import_module("codec_cliff.metrics.recognisers.mms")  # transformers and torch: only this backend has them
     return WordErrors(module.Mms(cache, device), normaliser)
 

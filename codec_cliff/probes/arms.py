@@ -16,7 +16,7 @@ import pandas as pd
 
 from codec_cliff.errors import MetricError
 from codec_cliff.models.coverage import generator_taps, uncovered
-from codec_cliff.statistics.bootstrap import MIN_SPEAKERS, Estimate, Resampling
+from codec_cliff.statistics.bootstrap import MIN_SPEAKERS, Estimate, Resampling, widened
 from codec_cliff.statistics.summary import read_rows
 from codec_cliff.study.config import Run, Study
 
@@ -116,7 +116,7 @@ class Scores:
         )
         counts = np.vstack([np.ones(len(labels)), draws])
         sums = {name: np.bincount(codes, weights=table[name] * weights) for name in table.columns}
-        return {name: counts @ total / (counts @ sizes) for name, total in sums.items()}
+        return {name: widened(counts @ total / (counts @ sizes), len(labels), self.by) for name, total in sums.items()}
 
     @property
     def n_utterances(self) -> int:
@@ -126,7 +126,7 @@ class Scores:
         return (codec, variant) in self._means
 
     def mean(self, codec: str, variant: str = "whole") -> np.ndarray:
-        """A model's mean score and its resamples, (1 + samples,); speakers alone vary."""
+        """A model's mean score and its resamples, (1 + samples,); speakers alone vary, as widely as their number asks for."""
         return self._means[codec, variant]
 
     def seed_spread(self, found: Sequence[Arm]) -> tuple[float, int]:

@@ -1,4 +1,8 @@
-"""`codec-cliff coverage`: which taps of DAC's convolutions do training clips of a given length never reach?"""
+"""`codec-cliff coverage`: which taps of a codec's convolutions do training clips of a given length never reach?
+
+Of DAC with any strides by lengths and by gradient; of a published codec by gradient alone, for causal or mirrored padding, recurrent
+and attention layers are beyond the count by lengths.
+"""
 
 import argparse
 import math
@@ -19,12 +23,15 @@ from codec_cliff.models.coverage import (
     uncovered,
     warning,
 )
+from codec_cliff.models.published import BUILDERS, padded_elsewhere, published_coverage
+from codec_cliff.models.reference.facts import reference_facts
 from codec_cliff.models.taps import LayerTaps
 from codec_cliff.probes.heat_map import write_heat_map
 from codec_cliff.study.config import Discriminator, Losses, Model, Run, Training
 from codec_cliff.study.schema import validated
 
 EXAMPLE = "codec-cliff coverage --strides 4,8,8,10 --clip 0.38s"
+EXAMPLES = f"examples: {EXAMPLE}; codec-cliff coverage --codec mimi_8 --clip 12s"
 
 
 def strides(text: str) -> tuple[int, ...]:
@@ -34,7 +41,7 @@ def strides(text: str) -> tuple[int, ...]:
     return tuple(map(int, text.split(",")))
 
 
-def clip_samples(text: str, hop_length: int, sample_rate: int) -> int:
+def clip_samples(text: str, hop_length: float, sample_rate: int) -> int:
     """`0.38s`, `4tokens` or `6080samples` as a number of samples."""
     found = re.fullmatch(r"([0-9]*\.?[0-9]+) *(s|tokens?|samples?)", text)
     if not found:
@@ -90,6 +97,28 @@ def report(run: Run) -> list[str]:
     ]
 
 
+def codec_report(codec_id: str, clip: str) -> list[str]:
+    """The same lines for a published codec; the last one is `uncovered taps: N`."""
+    facts = reference_facts(codec_id)
+    hop_length = facts.sample_rate / facts.frame_rate
+    samples = clip_samples(clip, hop_length, facts.sample_rate)
+    tokens, layers = published_coverage(codec_id, samples)
+    bare, elsewhere = [layer for layer in layers if layer.uncovered], padded_elsewhere(codec_id)
+    reason = (
+        f"{elsewhere} of its convolutions meet padding that lengths do not tell of"
+        if elsewhere
+        else "all its convolutions are padded with zeros"
+    )
+    return [
+        f"{codec_id}, {facts.frame_rate:g} Hz: a clip of {samples} samples ({samples / facts.sample_rate:g} s) is {tokens} tokens",
+        f"counted by gradient alone, random weights in the published shapes: {reason}",
+        "",
+        *(f"{layer.layer:44} taps {', '.join(map(str, layer.uncovered))} of {layer.taps}" for layer in bare),
+        *([] if bare else ["every tap meets data"]),
+        f"uncovered taps: {uncovered(layers)} of {sum(layer.taps for layer in layers)}",
+    ]
+
+
 def _line(layer: LayerTaps) -> str:
     return f"{layer.layer:38} {layer.n_input:7} {layer.dilation:8}  {' '.join(map(str, layer.positions))}"
 
@@ -104,14 +133,23 @@ def _discriminator_line(run: Run) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser("codec-cliff coverage", description=__doc__, epilog=f"example: {EXAMPLE}")
-    parser.add_argument("--strides", required=True, help="encoder strides, as in 4,8,8,10")
+    parser = argparse.ArgumentParser("codec-cliff coverage", description=__doc__, epilog=EXAMPLES)
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--strides", help="a DAC's encoder strides, as in 4,8,8,10")
+    what.add_argument("--codec", help=f"a published codec, built without its weights: {', '.join(BUILDERS)}")
     parser.add_argument("--clip", required=True, help="length of a training clip: 0.38s, 4tokens or 6080samples")
     parser.add_argument("--sample-rate", type=int, default=16000, help="Hz")
     parser.add_argument("--csv", type=Path, help="write one row a tap, discriminators included")
     parser.add_argument("--heat-map", type=Path, help="draw the taps' positions into this file (.png, .pdf or .svg)")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
+    if options.codec:
+        if options.csv or options.heat_map:
+            raise ConfigError(
+                "--csv and --heat-map count by lengths, which --codec does not; give --strides, or leave them out"
+            )
+        print("\n".join(codec_report(options.codec, options.clip)))
+        return
     run = described_run(strides(options.strides), options.clip, options.sample_rate)
     lines = report(run)
     if options.csv:

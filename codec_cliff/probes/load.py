@@ -15,7 +15,7 @@ import statsmodels.api as sm
 
 from codec_cliff.probes.answer import Answer, Verdict, signed
 from codec_cliff.probes.variants import WHOLE
-from codec_cliff.statistics.bootstrap import Estimate, Resampling
+from codec_cliff.statistics.bootstrap import Estimate, Resampling, widened
 from codec_cliff.statistics.summary import read_rows
 from codec_cliff.study.config import Run, Study
 
@@ -74,6 +74,7 @@ def _share(table: pd.DataFrame, metric: str, by: Resampling) -> Estimate:
     draws = [range(len(groups)), *(random.integers(0, len(groups), len(groups)) for _ in range(by.samples))]
     moments = np.array([_moments(group, metric, sorted(table["rate"].unique())) for group in groups])  # (G, R, 5)
     shares = np.array([_predicted_share(moments[list(draw)].sum(0)) for draw in draws])
+    shares = widened(shares, len(groups), by)
     low, high = np.quantile(shares[1:], [(1 - by.confidence) / 2, (1 + by.confidence) / 2])
     return Estimate(float(shares[0]), float(low), float(high), "speaker")
 

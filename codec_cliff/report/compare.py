@@ -1,7 +1,6 @@
 """Two studies or two runs side by side: what was set differently, and what that did, paired over the utterances both have."""
 
 import argparse
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ import pandas as pd
 
 from codec_cliff.corpus.manifest import read_manifest
 from codec_cliff.errors import UserError
-from codec_cliff.files import atomic_path, write_csv
+from codec_cliff.files import atomic_path, read_json, write_csv
 from codec_cliff.metrics.headings import METRICS
 from codec_cliff.report.layout import Cell, Line, Table, interval, markdown, number
 from codec_cliff.statistics.bootstrap import Estimate, Resampling, paired_difference, verdict
@@ -79,7 +78,7 @@ def settings(a: Side, b: Side) -> list[dict[str, Any]]:
 
 def _config(run: Path) -> dict[str, Any]:
     path = run / "config.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return read_json(path) if path.exists() else {}
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -95,23 +94,26 @@ def figures(a: Side, b: Side, resampling: Resampling) -> list[dict[str, Any]]:
     return [row for label, *codecs in pairs(a, b) for row in _codec_rows(a, b, label, codecs, same, resampling)]
 
 
-def same_recordings(a: Side, b: Side) -> set[str]:
-    """Utterance ids that stand for the same recording on both sides: equal length and transcript."""
-    if a.study == b.study:
-        return {utterance.utterance_id for utterance in read_manifest(a.study / "data" / "test.tsv")}
-    sides = (
-        {
-            u.utterance_id: (u.n_samples, u.sample_rate, u.transcript)
-            for u in read_manifest(s.study / "data" / "test.tsv")
-        }
-        for s in (a, b)
-    )
-    of_a, of_b = sides
+def same_recordings(a: Side, b: Side) -> set[str] | None:
+    """Utterance ids that stand for the same recording on both sides: equal length and transcript. None within one study: all do."""
+    if a.study.resolve() == b.study.resolve():
+        return None
+    of_a, of_b = (_recordings(side) for side in (a, b))
     return {name for name, facts in of_a.items() if of_b.get(name) == facts}
 
 
+def _recordings(side: Side) -> dict[str, tuple[int, int, str]]:
+    path = side.study / "data" / "test.tsv"
+    if not path.exists():
+        raise UserError(
+            f"{path}: not there, so nobody can tell which recordings of two studies are the same; "
+            "bring it from where the study ran, or compare two runs of one study"
+        )
+    return {u.utterance_id: (u.n_samples, u.sample_rate, u.transcript) for u in read_manifest(path)}
+
+
 def _codec_rows(
-    a: Side, b: Side, label: str, codecs: Sequence[str], same: set[str], resampling: Resampling
+    a: Side, b: Side, label: str, codecs: Sequence[str], same: set[str] | None, resampling: Resampling
 ) -> Iterable[dict[str, Any]]:
     folders = [s.metrics(codec) for s, codec in zip((a, b), codecs, strict=True)]
     for file in dict.fromkeys(figure.file for figure in FIGURES):
@@ -124,7 +126,9 @@ def _codec_rows(
                 yield {"codec": label, "metric": figure.name} | _compared(figure, tables, same, resampling)
 
 
-def _compared(figure: Figure, tables: list[pd.DataFrame], same: set[str], resampling: Resampling) -> dict[str, Any]:
+def _compared(
+    figure: Figure, tables: list[pd.DataFrame], same: set[str] | None, resampling: Resampling
+) -> dict[str, Any]:
     backends = [" ".join(map(str, table[["backend", "revision"]].iloc[0])) for table in tables]
     names = ("a", "b", "difference", "low", "high", "unit", "n_utterances", "verdict")
     row: dict[str, Any] = {"backend": backends[0]} | dict.fromkeys(names)
@@ -133,7 +137,7 @@ def _compared(figure: Figure, tables: list[pd.DataFrame], same: set[str], resamp
     both = pd.merge(
         *(scored(table, figure) for table in tables), left_index=True, right_index=True, suffixes=("_a", "_b")
     )
-    both = both[both.index.isin(same)]
+    both = both if same is None else both[both.index.isin(same)]
     row["n_utterances"] = len(both)
     if both.empty:
         return row | {"verdict": "no utterance in common"}
@@ -182,14 +186,27 @@ def _cells(row: dict[str, Any]) -> list[Cell]:
     return [Cell(row["codec"]), Cell(shown.heading), *values, difference, Cell(row["verdict"]), counted]
 
 
+def confidence(text: str) -> float:
+    """A share, as argparse takes it."""
+    if not 0 < float(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no share between 0 and 1; write 0.95 for 95 %")
+    return float(text)
+
+
+def bootstrap_samples(text: str) -> int:
+    if int(text) < 100:
+        raise argparse.ArgumentTypeError(f"{text} are too few; 100 or more")
+    return int(text)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser("codec-cliff compare", description=__doc__)
     parser.add_argument("a", help="results/<study>, or <study>/<codec>")
     parser.add_argument("b", help="the same; differences are b minus a")
     parser.add_argument("--output", type=Path, help="write the Markdown to this file too")
     parser.add_argument("--csv", type=Path, help="write the figures to this CSV file too")
-    parser.add_argument("--bootstrap-samples", type=int, default=1000)
-    parser.add_argument("--confidence", type=float, default=0.95)
+    parser.add_argument("--bootstrap-samples", type=bootstrap_samples, default=1000, help="100 or more (1000)")
+    parser.add_argument("--confidence", type=confidence, default=0.95, help="between 0 and 1 (0.95)")
     options = parser.parse_args(arguments)
     resampling = Resampling(options.bootstrap_samples, options.confidence, seed=0)
     text, rows = report(side(options.a), side(options.b), resampling)

@@ -28,7 +28,8 @@ def interval_note(rows: Sequence[Row], confidence: float) -> str:
         if row["unit"]:
             counts.setdefault(row["unit"], set()).add(int(row["n_speakers"]))
     samples = [f"{unit}s ({_range(numbers)} speakers)" for unit, numbers in sorted(counts.items())]
-    return f"Brackets: {confidence:.0%} bootstrap intervals over {' or '.join(samples)}."
+    few = "; over utterances they hold for these speakers alone" if "utterance" in counts else ""
+    return f"Brackets: {confidence:.0%} bootstrap intervals over {' or '.join(samples)}{few}."
 
 
 def _range(numbers: set[int]) -> str:

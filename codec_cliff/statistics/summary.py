@@ -67,8 +67,30 @@ TEXT = ("utterance_id", "speaker_id", "backend", "revision", "normaliser")
 
 
 def read_rows(path: Path) -> pd.DataFrame:
-    """A CSV file with one row an utterance; empty cells are missing, ids and names are text."""
-    return pd.read_csv(path, dtype=dict.fromkeys(TEXT, str), keep_default_na=False, na_values=["", "nan"])
+    """A CSV file with one row an utterance; empty numbers are missing, while text stays as it is written: a speaker may be called NA.
+
+    Raises MetricError where the file is none of those.
+    """
+    try:
+        rows = pd.read_csv(path, dtype=str, keep_default_na=False, na_filter=False)
+    except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
+        raise MetricError(f"{path}: cannot be read as a table ({error}); delete it to have it made anew") from error
+    return rows.assign(**{name: _typed(rows[name]) for name in rows if not _is_text(name)})
+
+
+def _is_text(column: str) -> bool:
+    return column in TEXT or column.startswith("hypothesis")
+
+
+def _typed(column: pd.Series) -> pd.Series:
+    """Numbers or truth values where all cells are; empty cells are missing."""
+    if set(column) <= {"True", "False"}:
+        return column == "True"
+    given = column.mask(column.isin(["", "nan"]))
+    try:
+        return pd.to_numeric(given)
+    except ValueError:
+        return given
 
 
 def read_metric(results: Path, codec: str, file: str) -> pd.DataFrame:
@@ -77,7 +99,7 @@ def read_metric(results: Path, codec: str, file: str) -> pd.DataFrame:
     if not path.exists():
         raise MetricError(f"{path}: not measured; build it, or leave {codec} out with --codecs")
     rows = read_rows(path)
-    if len(rows[["backend", "revision"]].drop_duplicates()) != 1:
+    if not {"backend", "revision"} <= set(rows) or len(rows[["backend", "revision"]].drop_duplicates()) != 1:
         raise MetricError(f"{path}: needs rows of one backend and revision; delete it to have it measured anew")
     return rows
 

@@ -10,7 +10,8 @@ import yaml
 
 from codec_cliff.errors import ConfigError
 from codec_cliff.study.config import Corpus, Study
-from codec_cliff.study.schema import SCHEMA, suggestion
+from codec_cliff.study.messages import suggestion
+from codec_cliff.study.schema import SCHEMA
 
 REFERENCE_CODECS = (
     "dac_16k",

@@ -1,8 +1,8 @@
 """A configuration against its schema: defaults filled in, every error naming the key and the remedy."""
 
-import difflib
+import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import yaml
 
 from codec_cliff.errors import ConfigError
 from codec_cliff.files import expanded
+from codec_cliff.study.messages import message
 
 SCHEMA = Path(__file__).with_name("config.schema.yaml")
 
@@ -22,7 +23,7 @@ def validated(values: Mapping[str, Any]) -> dict[str, Any]:
     _fill_defaults(values, schema)
     errors = list(jsonschema.Draft202012Validator(schema).iter_errors(values))
     if errors:
-        raise ConfigError("; ".join(_message(error) for error in errors))
+        raise ConfigError("; ".join(message(error) for error in errors))
     return values
 
 
@@ -52,7 +53,9 @@ def _path(key: str, value: str | None) -> str | None:
 
 
 def _plain(value: Any) -> Any:
-    """A deep copy in dicts and lists; the caller's config stays as it was."""
+    """A deep copy in dicts and lists; the caller's config stays as it was. ConfigError for a number that is none."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(f"the configuration holds the number {value}; every number must be finite")
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
@@ -70,26 +73,3 @@ def _fill_defaults(values: Any, schema: Mapping[str, Any]) -> None:
     if isinstance(extra, Mapping):
         for name in set(values) - set(schema.get("properties", {})):
             _fill_defaults(values[name], extra)
-
-
-def _message(error: jsonschema.ValidationError) -> str:
-    key = ".".join(str(part) for part in error.absolute_path) or "the configuration"
-    if error.validator == "additionalProperties":
-        unknown = sorted(set(error.instance) - set(error.schema["properties"]))
-        prefix = ".".join(str(part) for part in error.absolute_path)
-        names = ", ".join(f"{prefix}.{name}" if prefix else name for name in unknown)
-        return f"{names}: unknown key{suggestion(unknown[0], error.schema['properties'])}; remove or correct it"
-    if error.validator == "required":
-        return f"{key}: {error.message}; add it (config.yaml shows each key with its meaning)"
-    if error.validator == "enum":
-        allowed = ", ".join(str(value) for value in error.validator_value)
-        return (
-            f"{key}: {error.instance!r} is not one of {allowed}{suggestion(str(error.instance), error.validator_value)}"
-        )
-    return f"{key}: {error.message}; config.yaml shows what belongs there"
-
-
-def suggestion(name: str, known: Iterable[Any]) -> str:
-    """` (did you mean x?)` where a known name is close."""
-    close = difflib.get_close_matches(name, [str(item) for item in known], n=1)
-    return f" (did you mean {close[0]}?)" if close else ""

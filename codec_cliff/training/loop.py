@@ -41,14 +41,13 @@ from codec_cliff.training.log import (
     configure_logging,
     describe,
     log,
-    open_table,
     progress,
     write_bad_step,
-    write_row,
 )
 from codec_cliff.training.memory import choose_micro_batch, measured_bytes, needed_bytes, store_fits
 from codec_cliff.training.parallel import Team, team
 from codec_cliff.training.step import MicroBatch, build_networks, state_of
+from codec_cliff.training.table import open_table, write_row
 
 COLLAPSED = 0.1  # below this share of the codes that could be in use, a run is warned of as collapsed
 MIN_FRAMES_TO_JUDGE = 100

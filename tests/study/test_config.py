@@ -68,7 +68,7 @@ def _set(path, value):
         (_set("sead", 1), "sead", "did you mean seed"),
         (_set("training/stepz", 1), "training.stepz", "did you mean steps"),
         (_set("protocols/fixed-tokens/clip_token", 1), "protocols.fixed-tokens.clip_token", "did you mean clip_tokens"),
-        (_set("training/steps", "many"), "training.steps", "not of type 'integer'"),
+        (_set("training/steps", "many"), "training.steps", "'many' is a text, expected a whole number"),
         (_set("training/steps", 0), "training.steps", "minimum"),
         (_set("frame_rates/4/strides", [4, 8, 8, 8]), "frame_rates[4].strides", "needs 2560"),
         (_set("frame_rates/4/strides", [40, 64]), "frame_rates", "same number of strides"),
@@ -92,7 +92,7 @@ def _set(path, value):
         (_set("protocols/fixed-tokens/clip_seconds", 1.0), "protocols.fixed-tokens", "exactly one of"),
         (_set("protocols/fixed-duration/batch_clips", None), "protocols.fixed-duration", "exactly one of"),
         (_set("model/decoder_dim", 100), "model.decoder_dim", "divisible by 16"),
-        (_set("study", "My Study"), "study", "does not match"),
+        (_set("study", "My Study"), "study", "expected small letters"),
     ],
 )
 def test_every_mistake_names_its_key_and_remedy(paper_config, edit, key, remedy):

@@ -18,8 +18,8 @@ from codec_cliff.models.dac import load_generator
 from codec_cliff.study.config import Run
 from codec_cliff.study.load import load_study
 from codec_cliff.training import checkpoint
-from codec_cliff.training.log import COLUMNS, open_table, read_rows
 from codec_cliff.training.loop import train
+from codec_cliff.training.table import COLUMNS, open_table, read_rows
 from tests.conftest import tiny_config
 from tests.training.test_loop import Never, StopAfter
 

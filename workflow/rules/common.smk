@@ -13,8 +13,9 @@ from codec_cliff.downloads.listing import pin_of
 from codec_cliff.downloads.pins import DOWNLOADS
 from codec_cliff.corpus.decoded import state
 from codec_cliff.errors import ConfigError
+from codec_cliff.study.files import check_files
 from codec_cliff.metrics.scorer import WITH_REFERENCE
-from codec_cliff.status import record_study, stale_models
+from codec_cliff.status import changed_recordings, record_study, stale_models
 from codec_cliff.study.load import load_study
 from codec_cliff.training.cost import projected_seconds
 
@@ -29,6 +30,7 @@ os.environ.update(
 BRANCH = config.pop("branch", None)
 
 try:
+    check_files(workflow.configfiles)
     STUDY = load_study(config)
 except ConfigError as error:
     raise WorkflowError(f"config: {error}")

@@ -77,6 +77,7 @@ rule prepare:
             if LIMITS[wildcards.split]
             else ""
         ),
+        words=lambda wildcards: "--words" if wildcards.split == "test" else "",
         other=lambda wildcards: f"{RESULTS}/data/{OTHER_SPLIT[wildcards.split]}.tsv",
         other_splits=lambda wildcards: SPLITS[OTHER_SPLIT[wildcards.split]],
         bad_files=STUDY.corpus.bad_files,
@@ -84,4 +85,4 @@ rule prepare:
     shell:
         "python -m codec_cliff.corpus prepare --root {params.root:q} --splits {params.splits:q} {params.limit} --sample-rate {params.sample_rate}"
         " --bad-files {params.bad_files} --manifest {output.manifest} --store {output.store} --skipped {output.skipped}"
-        " --apart-from {params.other} --other-splits {params.other_splits:q} > {log} 2>&1"
+        " {params.words} --apart-from {params.other} --other-splits {params.other_splits:q} > {log} 2>&1"
