@@ -141,9 +141,10 @@ def main() -> None:
     add_speech(parser)
     parser.add_argument("--weights", type=Path, default=Path("../shared/data/weights"), help="that holds lyra/")
     parser.add_argument("--metrics", nargs="+", default=list(INSTRUMENTS), help="metric:backend")
+    parser.add_argument("--utterances", type=int, default=None, help="a subset spread over the speakers")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    store = prepare(*corpus(options, options.folder), options.folder)
+    store = prepare(*corpus(options, options.folder), options.folder, options.utterances)
     measured(options.folder, store, options.weights, options.metrics)
     names = list(systems(options.weights))
     found = [each for instrument in options.metrics for each in columns(options.folder, instrument, names)]

@@ -107,7 +107,7 @@ def weights(cache: Path) -> Path:
             return checked(folder)
     raise MetricError(
         f"metrics.wer: the weights of moonshine_tiny are not here; run `uv sync --group recogniser`. Where moonshine-voice {VERSION} "
-        "has no wheel (glibc below 2.34, macOS below 15), its weights serve all the same: `uvx pip download --no-deps "
+        "has no wheel (glibc below 2.34, macOS below 15), its weights serve all the same: `uv tool run pip download --no-deps "
         f"--only-binary=:all: --platform manylinux_2_34_x86_64 --dest {cache} moonshine-voice=={VERSION}`, then "
         f"`python -m zipfile -e {cache}/moonshine_voice-{VERSION}-py3-none-manylinux_2_34_x86_64.whl {cache}`. "
         "Or set metrics.wer to mms_1b_all"
