@@ -42,6 +42,10 @@ def _measure_metric(recordings: Recordings, backend: Backend, ledger: Ledger, n_
         _write(recordings.decoded[system], ledger.csv(system, backend.metric), measured.rows.get(system, []), failures)
         ledger.enter(system, backend.metric, digests[system], failures)
     ledger.forget_parts(backend.metric)
+    print(
+        f"{backend.metric}: {sum(len(recordings.decoded[system]) for system in missing)} files by {backend.name}",
+        flush=True,
+    )
 
 
 def _tasks(recordings: Recordings, backend: Backend, systems: list[str], n_workers: int) -> list[Task]:
