@@ -1,10 +1,15 @@
 # codec-cliff: what a frame rate costs a neural speech codec. The rule files follow the data's way and the paper's sections.
+from pathlib import Path
+
 from snakemake.utils import min_version
 
 min_version("9.27")
 
 
-configfile: "config.yaml"
+# The project's config.yaml is read in any case (common.smk); where Snakemake runs elsewhere, one that lies there differs from it.
+if Path("config.yaml").exists():
+
+    configfile: "config.yaml"
 
 
 report: "workflow/report/workflow.rst"

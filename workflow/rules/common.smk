@@ -7,7 +7,11 @@ import shlex
 import sys
 from pathlib import Path
 
+import yaml
 from snakemake.exceptions import WorkflowError
+from snakemake.utils import update_config
+
+import codec_cliff
 
 from codec_cliff.downloads.listing import pin_of
 from codec_cliff.downloads.pins import DOWNLOADS
@@ -24,7 +28,16 @@ from codec_cliff.training.cost import projected_seconds
 os.environ.update(
     PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()]),
     TQDM_DISABLE="1",
+    # Figures are drawn as Matplotlib ships its settings, not as somebody's home folder or notebook has them.
+    MPLBACKEND="agg",
+    MATPLOTLIBRC=os.devnull,
 )
+
+# From any folder, under any profile, as a module too: what a study does not say is as in the project's config.yaml.
+with open(workflow.source_path("../../config.yaml"), encoding="utf-8") as file:
+    BASE = yaml.safe_load(file)
+update_config(BASE, config)
+config.update(BASE)
 
 # For the targets arm and clean_branch; no part of a study.
 BRANCH = config.pop("branch", None)
@@ -35,6 +48,13 @@ try:
 except ConfigError as error:
     raise WorkflowError(f"config: {error}")
 
+# As short as can be: the names of a job's inputs are part of what Snakemake compares.
+PACKAGE = Path(codec_cliff.__file__).parent
+PACKAGE = (
+    "codec_cliff"
+    if Path("codec_cliff").resolve() == PACKAGE.resolve()
+    else str(PACKAGE)
+)
 RESULTS = f"results/{STUDY.study}"
 LOGS = f"{RESULTS}/logs"
 # For the jobs that need the whole study: tables, figures, report.
@@ -157,7 +177,7 @@ def known(name, names):
 
 def source(name):
     """A module listed as input, so that a changed metric or table is computed anew; compared by content, not by date."""
-    return f"codec_cliff/{name}.py"
+    return f"{PACKAGE}/{name}.py"
 
 
 def weights(codec):

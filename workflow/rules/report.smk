@@ -1,7 +1,7 @@
 # Tables 1-4, Figure 1 and the page: intervals first, rendering after, no arithmetic in between.
 SUMMARIES = ["summary", "comparisons", "phonemes"]
-REPORT_MODULES = sorted(str(path) for path in Path("codec_cliff/report").glob("*.py"))
-TEMPLATES = sorted(str(path) for path in Path("codec_cliff/report/templates").iterdir())
+REPORT_MODULES = sorted(str(path) for path in Path(PACKAGE, "report").glob("*.py"))
+TEMPLATES = sorted(str(path) for path in Path(PACKAGE, "report/templates").iterdir())
 # Control runs are shown once they are measured. They are no inputs: `all` must neither wait for them nor train one anew.
 MEASURED_CONTROLS = [
     codec
@@ -105,7 +105,7 @@ rule claims:
     input:
         source("statistics/claims"),
         source("statistics/bootstrap"),
-        "codec_cliff/paper/claims.yaml",
+        f"{PACKAGE}/paper/claims.yaml",
         f"{RESULTS}/phonemes.csv",
         measured(STUDY.trained),
         CODEBOOKS,
