@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from codec_cliff.corpus.walk import Walk
+from codec_cliff.corpus.walk import below
 from codec_cliff.errors import CorpusError
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3")
@@ -41,5 +41,5 @@ def audio_files(folder: str | Path) -> list[Path]:
 
 def files_below(folder: str | Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
     """Files of these endings, sorted, each real folder once; hidden ones, which file systems leave behind, are passed over."""
-    found = Walk().files(Path(folder)) if Path(folder).is_dir() else ()
+    found = below(Path(folder)) if Path(folder).is_dir() else ()
     yield from sorted(path for path in found if path.name.lower().endswith(suffixes))

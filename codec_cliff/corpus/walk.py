@@ -47,11 +47,13 @@ def splits(root: Path, names: Iterable[str]) -> Iterator[tuple[Path, list[Path]]
     """Each split's folder with the files below it."""
     folders = [root / name for name in names]
     for folder in folders:
-        around = {*folder.resolve().parents, *(other.resolve() for other in folders if other != folder)}
-        yield (
-            folder,
-            list(Walk({identity(path) for path in around if path.is_dir()} - {identity(folder)}).files(folder)),
-        )
+        yield folder, list(below(folder, [other for other in folders if other != folder]))
+
+
+def below(folder: Path, others: Iterable[Path] = ()) -> Iterator[Path]:
+    """The files below a folder; links to folders that hold it, and to `others`, are passed over."""
+    around = {*folder.resolve().parents, *(other.resolve() for other in others)}
+    return Walk({identity(path) for path in around if path.is_dir()} - {identity(folder)}).files(folder)
 
 
 def identity(path: Path) -> Identity:

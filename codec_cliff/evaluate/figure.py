@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import matplotlib.pyplot as plt
-
+from codec_cliff.canvas import plt
 from codec_cliff.metrics.headings import METRICS
 from codec_cliff.report.figure1 import STYLE, save
 from codec_cliff.statistics.results import Results

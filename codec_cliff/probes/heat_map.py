@@ -3,14 +3,9 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("agg")
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
+from codec_cliff.canvas import Axes, Figure, matplotlib, plt
 from codec_cliff.errors import ConfigError
 from codec_cliff.files import atomic_path
 from codec_cliff.models.taps import LayerTaps

@@ -3,15 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("agg")
-import matplotlib.pyplot as plt
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.legend_handler import HandlerTuple
-from matplotlib.lines import Line2D
-
+from codec_cliff.canvas import Axes, Figure, HandlerTuple, Line2D, matplotlib, plt
 from codec_cliff.files import atomic_path
 from codec_cliff.paper.values import paper, paper_phonemes, paper_quality
 from codec_cliff.statistics.results import Results

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import av
-import matplotlib
 import numpy as np
 from PIL import Image
 from scipy.signal import resample_poly
 
+from codec_cliff.canvas import matplotlib
 from codec_cliff.corpus.audio_files import read_audio
 from codec_cliff.corpus.manifest import Utterance, read_manifest
 from codec_cliff.errors import CorpusError, exit_cleanly

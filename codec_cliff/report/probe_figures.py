@@ -3,13 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("agg")
-import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.figure import Figure
 
+from codec_cliff.canvas import Figure, matplotlib, plt
 from codec_cliff.metrics.headings import METRICS, TABLE_METRICS
 from codec_cliff.models.coverage import generator_taps
 from codec_cliff.probes.heat_map import draw_heat_map
