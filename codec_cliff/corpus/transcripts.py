@@ -20,9 +20,19 @@ def normalise(text: str) -> str:
     LibriSpeech's transcripts are upper-case without punctuation; recognisers write digits and hyphens now and then. The
     choice of normaliser moves a word error rate by about half a point, so tables name it (NORMALISER).
     """
-    words = re.sub(r"\.{2,}|[^\w'.]|_", " ", _plain(text)).split()
-    kept = (re.sub(r"[^a-z']", "", word) for word in words)
-    return " ".join(word for word in kept if word.strip("'"))
+    return _spelled(text, "")
+
+
+def hyphens(text: str) -> str:
+    """`Mary-Ann's  HAT!` -> `mary-ann's hat`: as `normalise`, but a hyphen makes one word of two."""
+    return _spelled(re.sub("[‐‑]", "-", text), "-")
+
+
+def _spelled(text: str, inner: str) -> str:
+    """Words of a-z, apostrophes and `inner` signs."""
+    words = re.sub(rf"\.{{2,}}|[^\w'.{inner}]|_", " ", _plain(text)).split()
+    kept = (re.sub(rf"[^a-z'{inner}]", "", word) for word in words)
+    return " ".join(word for word in kept if word.strip("'-"))
 
 
 def left_out(text: str) -> list[str]:
@@ -55,11 +65,6 @@ def whisper(text: str) -> str:
     It knows the typewriter's apostrophe alone, and would leave a full stop of an ellipsis as a word.
     """
     return _whisper()(re.sub(r"…|\.{2,}", " ", punctuated(text)))
-
-
-def hyphens(text: str) -> str:
-    """`Mary-Ann's  HAT!` -> `mary-ann's hat`: as `normalise`, but a hyphen makes one word of two."""
-    return " ".join(re.sub(r"[^a-z' -]", "", re.sub(r"\s+", " ", text.lower())).split())
 
 
 NORMALISERS: dict[str, Callable[[str], str]] = {"plain": normalise, "whisper": whisper}  # both are always counted

@@ -1,8 +1,9 @@
 """Word errors of a recogniser on the reconstruction against the reference transcript (section 3.2.1)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from importlib import import_module
-from typing import Protocol
+from typing import Any, Protocol
 
 import jiwer
 import numpy as np
@@ -67,14 +68,23 @@ def word_errors(reference: str, hypothesis: str) -> tuple[int, int]:
     return counts.substitutions + counts.deletions + counts.insertions, counts.insertions
 
 
+def needs_words(backend: Callable[..., WordErrors]) -> Callable[..., WordErrors]:
+    """A backend that is not even loaded where no transcript has a word."""
+
+    @wraps(backend)
+    def checked(utterances: Sequence[Utterance], *arguments: Any, **options: Any) -> WordErrors:
+        require_words(utterances)
+        return backend(utterances, *arguments, **options)
+
+    return checked
+
+
 def moonshine_tiny(utterances: Sequence[Utterance], cache: str | None, device: str, normaliser: str = "plain"):
-    require_words(utterances)
     module = import_module("codec_cliff.metrics.recognisers.moonshine")
     return WordErrors(module.Moonshine(cache), normaliser)
 
 
 def mms_1b_all(utterances: Sequence[Utterance], cache: str | None, device: str, normaliser: str = "plain"):
-    require_words(utterances)
     module = import_module("codec_cliff.metrics.recognisers.mms")  # transformers and torch: only this backend has them
     return WordErrors(module.Mms(cache, device), normaliser)
 
@@ -84,4 +94,8 @@ def mms_1b_all_float16(utterances: Sequence[Utterance], cache: str | None, devic
     return WordErrors(module.Mms(cache, device, half=True), normaliser)
 
 
-BACKENDS = {"moonshine_tiny": moonshine_tiny, "mms_1b_all": mms_1b_all, "mms_1b_all_float16": mms_1b_all_float16}
+BACKENDS = {
+    "moonshine_tiny": needs_words(moonshine_tiny),
+    "mms_1b_all": needs_words(mms_1b_all),
+    "mms_1b_all_float16": needs_words(mms_1b_all_float16),
+}
