@@ -41,12 +41,7 @@ SMALL = {
     "  bootstrap_samples: 1000": "  bootstrap_samples: 100",
 }
 TRAIN, TEST = 24, 3  # utterances
-STACKS = {
-    "qwen3_tts_12hz": "qwen",
-    "espnet_wavlm": "espnet",
-    "nanocodec": "nemo",
-    "flexicodec": "flexicodec",
-}  # name -> envs/
+STACKS = {"qwen3_tts_12hz": "qwen", "espnet_wavlm": "espnet"}  # name -> envs/
 
 
 def edited(text: str, lines: dict[str, str]) -> str:

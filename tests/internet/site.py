@@ -103,12 +103,6 @@ def repository(name: str, pinned: HubFiles, folder: Path) -> None:
         weights.wavtokenizer(name, source(DOWNLOADS[name][0], folder / "sources"), place / pinned.names[0])
 
 
-def names() -> list[str]:
-    """What the main environment can make a stand-in of."""
-    elsewhere = ("qwen3_tts_12hz", "nanocodec", "flexicodec", "espnet_wavlm")
-    return [name for name in DOWNLOADS if name not in elsewhere]
-
-
 def build(folder: Path, train: int, test: int, wanted: list[str]) -> None:
     torch.manual_seed(0)
     make_synthetic(folder / "speech", 16000)
@@ -170,4 +164,4 @@ def inject(clone: Path, swap: dict[str, str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    build(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:] or names())
+    build(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4:])

@@ -86,12 +86,7 @@ def qwen3_tts_12hz(hub: Path) -> None:
     transformers.EncodecFeatureExtractor(feature_size=1, sampling_rate=24000).save_pretrained(folder)
 
 
-def nanocodec(hub: Path) -> None:
-    """NeMo's archive of an AudioCodecModel."""
-    raise NotImplementedError
-
-
-STACKS = {"espnet_wavlm": espnet_wavlm, "qwen3_tts_12hz": qwen3_tts_12hz, "nanocodec": nanocodec}
+STACKS = {"espnet_wavlm": espnet_wavlm, "qwen3_tts_12hz": qwen3_tts_12hz}
 
 if __name__ == "__main__":
     torch.manual_seed(0)
