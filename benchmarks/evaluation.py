@@ -34,6 +34,7 @@ from codec_cliff.corpus.transcripts import NORMALISERS
 from codec_cliff.metrics import waveform
 from codec_cliff.metrics.__main__ import measure
 from codec_cliff.metrics.construct import construct
+from codec_cliff.metrics.delay import delay
 from codec_cliff.metrics.pairs import open_pairs
 from codec_cliff.metrics.recognisers.moonshine import Moonshine
 from codec_cliff.metrics.references import write_references
@@ -102,7 +103,7 @@ class Plain:
         rows: dict[str, list[dict]] = defaultdict(list)
         items = pairs.at(None)
         while item := self.timed("reading", lambda: next(items, None)):
-            late = self.timed("lag", lambda item=item: plain_lag(*item[1:]))
+            late = self.timed("lag", lambda item=item: delay(*item[1:], RATE))
             for metric in self.metrics:
                 rows[metric].append(self.timed(metric, lambda m=metric, i=item, late=late: getattr(self, m)(*i, late)))
         return rows
@@ -122,15 +123,15 @@ class Plain:
         import pystoi
 
         raw = float(pystoi.stoi(reference, degraded, RATE))
-        shifted = waveform.aligned(reference, degraded, late)
-        row = {"stoi": raw, "stoi_aligned": float(pystoi.stoi(*shifted, RATE)) if late else raw}
+        shifted = waveform.aligned(reference, degraded, late.samples)
+        row = {"stoi": raw, "stoi_aligned": float(pystoi.stoi(*shifted, RATE)) if late.samples else raw}
         level = waveform.level_difference_db(reference, degraded)
-        return row | {"lag_ms": 1000 * late / RATE, "level_difference_db": level}
+        return row | {"lag_ms": 1000 * late.samples / RATE, "level_difference_db": level}
 
     def mcd(self, utterance, reference, degraded, late):
         matched = degraded.astype(np.float64) * waveform.gain(degraded, reference)
-        pair = waveform.aligned(reference, matched, late)
-        return {"mcd": library_mcd(*pair), "mcd_raw": library_mcd(reference, degraded)}
+        pair = waveform.aligned(reference, matched, late.samples)
+        return {"mcd": library_mcd(reference, degraded), "mcd_matched": library_mcd(*pair)}
 
     def spk_sim(self, utterance, reference, degraded, late):
         level = max(waveform.rms(reference), 10 ** (-30 / 20))
@@ -161,21 +162,6 @@ class PlainMoonshine(Moonshine):
             if first or name in self.grown:
                 given[name] = value
         return int(logits[0, -1].argmax())
-
-
-def plain_lag(reference: np.ndarray, degraded: np.ndarray) -> int:
-    """The project's rule for the lag, over one transform of the whole recording."""
-    from scipy.signal import correlate
-
-    limit = round(waveform.MAX_LAG_SECONDS * RATE)
-    middle = len(reference) - 1
-    peaks = np.abs(correlate(degraded, reference, method="fft")[middle - limit : middle + limit + 1])
-    late = int(np.argmax(peaks)) - limit
-    scale = len(reference) * waveform.rms(reference) * waveform.rms(degraded)
-    if late == 0 or peaks.max() < waveform.MIN_CORRELATION * scale:
-        return 0
-    shifted = waveform.spectral_likeness(*waveform.aligned(reference, degraded, late))
-    return late if shifted > waveform.spectral_likeness(reference, degraded) else 0
 
 
 def library_mcd(reference: np.ndarray, degraded: np.ndarray) -> float:

@@ -4,6 +4,7 @@ import argparse
 import json
 import math
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from importlib import import_module
 from pathlib import Path
@@ -47,11 +48,12 @@ def write_reconstructions(
     `codec` None stands for the unprocessed recordings, DecodedFiles for what somebody else's codec has made of them. Raises
     CodecError where a reconstruction is not finite.
     """
-    utterances, codes = [], []
+    utterances, codes, peaks = [], [], {}
     start = shown = time.monotonic()
     for index, utterance in enumerate(tqdm(store.utterances, codec_id, disable=None)):
         audio, sample_rate, utterance_codes = _decoded(codec, store, index)
         codes.append(utterance_codes)
+        peaks[utterance.utterance_id] = float(audio.abs().max()) if len(audio) else 0.0
         utterances.append(_write_flac(folder, utterance, audio, sample_rate))
         if time.monotonic() - shown > PROGRESS_SECONDS:
             print(f"{codec_id}: {index + 1} of {len(store.utterances)} utterances", flush=True)
@@ -59,10 +61,22 @@ def write_reconstructions(
     if all(isinstance(item, torch.Tensor) for item in codes) and codec.facts.n_codebooks:
         _write_codes(folder / "codes.npz", codes)
     facts = _facts(codec, utterances) | {"codec": codec_id, "device": device}
-    facts |= {"seconds": time.monotonic() - start, "audio_seconds": store.seconds}
+    facts |= {"seconds": time.monotonic() - start, "audio_seconds": store.seconds} | oddities(codec_id, peaks)
     with atomic_path(folder / "codec.json") as temporary:
         temporary.write_text(json.dumps(facts, indent=1))
     write_manifest(folder / "manifest.tsv", utterances)
+
+
+def oddities(codec_id: str, peaks: Mapping[str, float]) -> dict[str, int]:
+    """How many reconstructions are digital silence or were clipped, where any are; printed with their ids. `peaks`: by utterance."""
+    found = {
+        "silent_utterances": [name for name, peak in peaks.items() if peak == 0],
+        "clipped_utterances": [name for name, peak in peaks.items() if peak > 1],
+    }
+    for what, names in found.items():
+        if names:
+            print(f"{codec_id}: {len(names)} {what.replace('_', ' ')}: {', '.join(names)}", flush=True)
+    return {what: len(names) for what, names in found.items() if names}
 
 
 def _decoded(

@@ -43,6 +43,24 @@ def test_originals_are_bit_exact(store, tmp_path):
     assert json.loads((tmp_path / "codec.json").read_text())["bitrate"] is None
 
 
+class Gain(Identity):
+    """What was heard, louder, or nothing at all of it."""
+
+    def __init__(self, factor: float):
+        super().__init__(16000)
+        self.factor = factor
+
+    def decode(self, codes, n_samples):
+        return self.factor * codes[0]
+
+
+@pytest.mark.parametrize(("factor", "what"), [(0, "silent"), (100, "clipped")])
+def test_silent_and_clipped_reconstructions_are_counted_and_named(store, tmp_path, capsys, factor, what):
+    write_reconstructions("x", Gain(factor), store, tmp_path, "cpu")
+    assert json.loads((tmp_path / "codec.json").read_text())[f"{what}_utterances"] == len(store.utterances)
+    assert f"x: 5 {what} utterances: u0, u1" in capsys.readouterr().out
+
+
 def decoded_by_somebody(folder, store, change=lambda audio: audio):
     for index, utterance in enumerate(store.utterances):
         path = folder / "wavs" / f"{utterance.utterance_id}_out.wav"

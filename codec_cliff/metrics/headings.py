@@ -25,12 +25,10 @@ METRICS = {
     "wer_beyond_all": Shown("WER above 100 % (% of utterances)", 1, "lower"),
     "wer_flat": Shown("WER (%), no text prior", 1, "lower"),  # studies that were measured by pocketsphinx
     "mcd": Shown("MCD", 2, "lower"),
-    "mcd_raw": Shown("MCD, raw", 2, "lower"),
-    "mcd_aligned": Shown("MCD, lag removed", 2, "lower"),
+    "mcd_matched": Shown("MCD, lag and level matched", 2, "lower"),
     "mcd_pymcd_dtw": Shown("MCD, pymcd warped", 2, "lower"),
     "mcd_versa": Shown("MCD, VERSA", 2, "lower"),
     "mcd_versa_dtw": Shown("MCD, VERSA warped", 2, "lower"),
-    "mcd_versa_no_c0": Shown("MCD, VERSA without c0", 2, "lower"),
     "mcd_mfcc": Shown("MCD, MFCC", 2, "lower"),
     "mcd_mfcc_dtw": Shown("MCD, MFCC warped", 2, "lower"),
     "level_difference_db": Shown("Level (dB)", 1, "lower"),
@@ -57,7 +55,5 @@ LAG_METRICS = (
     "level_difference_db",
     "stoi",
     "stoi_aligned",
-    "mcd",
-    "mcd_raw",
-    *(name for name in METRICS if name.startswith("mcd_") and name != "mcd_raw"),
+    *(name for name in METRICS if name.startswith("mcd")),
 )

@@ -8,8 +8,9 @@ from pystoi.stoi import BETA, DYN_RANGE, FS, N_FRAME, NFFT, OBM
 from pystoi.utils import EPS, resample_oct
 
 from codec_cliff.corpus.manifest import Utterance
+from codec_cliff.metrics.delay import delay, envelopes
 from codec_cliff.metrics.scorer import Reference, Value
-from codec_cliff.metrics.waveform import aligned, frames, lag, level_difference_db
+from codec_cliff.metrics.waveform import aligned, frames, level_difference_db
 
 MIN_SECONDS = 0.4  # 30 frames of 25.6 ms at half overlap: less cannot hold one of STOI's segments
 SEGMENT = 30  # frames
@@ -34,22 +35,26 @@ class Pystoi:
         pass
 
     def reference(self, utterance: Utterance, audio: np.ndarray) -> Mapping[str, np.ndarray]:
-        return reference_bands(audio, utterance.sample_rate)
+        rate = utterance.sample_rate
+        return reference_bands(audio, rate) | {"envelopes": envelopes(audio, rate)}
 
     def score(self, utterance: Utterance, reference: Reference, degraded: np.ndarray) -> dict[str, Value]:
         rate = utterance.sample_rate
-        late = lag(reference.audio, degraded, rate)
+        late = delay(reference.audio, degraded, rate, reference.features["envelopes"])
         raw = stoi(reference.features, degraded, rate)
         return {
             "stoi": raw,
-            "stoi_aligned": shifted_stoi(reference.audio, degraded, late, rate) if late else raw,
-            "lag_ms": 1000 * late / rate,
+            "stoi_aligned": raw if late.samples == 0 else shifted_stoi(reference.audio, degraded, late.samples, rate),
+            "lag_ms": None if late.samples is None else 1000 * late.samples / rate,
+            "lag_confidence": late.confidence,
             "level_difference_db": level_difference_db(reference.audio, degraded),
         }
 
 
-def shifted_stoi(reference: np.ndarray, degraded: np.ndarray, late: int, rate: int) -> float | None:
-    """STOI once `degraded`, which is `late` samples behind, is cut to what it shares with the reference."""
+def shifted_stoi(reference: np.ndarray, degraded: np.ndarray, late: int | None, rate: int) -> float | None:
+    """STOI once `degraded`, which is `late` samples behind, is cut to what it shares with the reference; None of None."""
+    if late is None:
+        return None
     reference, degraded = aligned(reference, degraded, late)
     return stoi(reference_bands(reference, rate), degraded, rate)
 
@@ -66,8 +71,8 @@ def reference_bands(audio: np.ndarray, rate: int) -> dict[str, np.ndarray]:
 
 
 def stoi(reference: Mapping[str, np.ndarray], degraded: np.ndarray, rate: int) -> float | None:
-    """STOI of a signal (n,) against `reference_bands`; None where these are empty."""
-    if not reference:
+    """STOI of a signal (n,) against `reference_bands`; None where these are missing."""
+    if "bands" not in reference:
         return None
     return mean_correlation(reference["bands"], band_amplitudes(windowed_frames(degraded, rate)[reference["kept"]]))
 

@@ -29,11 +29,10 @@ class Figure:
 
 
 MCD_CONVENTIONS = (
-    "mcd_aligned",
+    "mcd_matched",
     "mcd_pymcd_dtw",
     "mcd_versa",
     "mcd_versa_dtw",
-    "mcd_versa_no_c0",
     "mcd_mfcc",
     "mcd_mfcc_dtw",
 )
@@ -54,7 +53,6 @@ FIGURES = (
     ),  # studies that were measured by pocketsphinx
     Figure("level_difference_db", "stoi", "level_difference_db"),
     Figure("mcd", "mcd", "mcd"),
-    Figure("mcd_raw", "mcd", "mcd_raw"),
     *(Figure(name, "mcd", name) for name in MCD_CONVENTIONS),
     Figure("spk_sim", "spk_sim", "spk_sim"),
     Figure("utmos", "naturalness", "utmos"),

@@ -12,7 +12,7 @@ from codec_cliff.metrics import references
 from codec_cliff.metrics.__main__ import main, write
 from codec_cliff.metrics.construct import construct
 from codec_cliff.metrics.pairs import open_pairs
-from codec_cliff.metrics.rows import checked
+from codec_cliff.metrics.rows import check_samples, checked
 
 RATE = 16000
 N_SAMPLES = (2 * RATE + 1, 3 * RATE)
@@ -127,3 +127,27 @@ def test_no_table_holds_nan_and_empty_cells_are_counted(tmp_path, capsys):
     write(tmp_path / "t.csv", [{"utterance_id": "u0", "stoi": None}, {"utterance_id": "u1", "stoi": 0.5}])
     assert (tmp_path / "t.csv").read_text() == "utterance_id,stoi\nu0,\nu1,0.5\n"
     assert "stoi is undefined for 1 of 2" in capsys.readouterr().out
+
+
+def test_samples_that_are_no_audio_are_named():
+    audio = np.zeros(100, np.float32)
+    check_samples(audio + 1.5, "u0")
+    for value, message in (
+        (np.nan, "u0: 1 of .*100 samples are NaN"),
+        (32767, r"u0: .* 3\.277e\+04 times full scale; divide"),
+    ):
+        broken = audio.copy()
+        broken[7] = value
+        with pytest.raises(MetricError, match=message):
+            check_samples(broken, "u0")
+
+
+def test_a_reconstruction_of_zeros_is_named(split, tmp_path, capsys):
+    manifest, store, audio = split
+    silent = reconstruct(tmp_path, "silent", [audio[0], 0 * audio[1]])
+    main(
+        f"--metric mcd --backend mel_cepstral_distance --manifest {manifest} --store {store} "
+        f"--reconstruction {silent} --output {tmp_path / 'mcd.csv'}".split()
+    )
+    assert [row["mcd"] for row in csv.DictReader((tmp_path / "mcd.csv").open())] == ["0.0", ""]
+    assert "digital silence, every sample zero, in 1 reconstructions: u1" in capsys.readouterr().out

@@ -162,3 +162,10 @@ def test_mms_that_cannot_be_fetched_names_the_model_and_the_remedy(tmp_path, mon
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(DownloadError, match=r"config\.json of .*facebook/mms-1b-all \(3d33597.*hf download"):
         BACKENDS["mms_1b_all"]([], str(tmp_path), "cpu")
+
+
+def test_whispers_normaliser_deletes_bracketed_words_and_hesitations_and_plain_keeps_them():
+    utterance = Utterance("u", "s", "u.flac", 1, 16000, "hmm he (she said) it [sic]")
+    row = WordErrors(Parrot("he it"), "plain").score(utterance, None, np.zeros(1))
+    assert (row["reference_words"], row["errors"]) == (6, 4)
+    assert (row["reference_words_whisper"], row["errors_whisper"]) == (2, 0)

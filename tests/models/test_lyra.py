@@ -8,7 +8,7 @@ from pystoi import stoi
 
 from codec_cliff.downloads import hub
 from codec_cliff.errors import CodecError, DownloadError
-from codec_cliff.metrics.waveform import lag
+from codec_cliff.metrics.delay import delay
 from codec_cliff.models.reference import load_reference_codec, lyra
 from codec_cliff.models.reference.facts import reference_facts
 from tests.paths import SHARED
@@ -66,7 +66,7 @@ def test_intelligibility_is_what_was_measured_elsewhere_and_rises_with_the_bitra
 
 
 def test_the_decoded_signal_has_no_delay(codecs, speech):
-    assert abs(lag(speech[0], round_trip(codecs["lyra_9200"], speech[0]), 16000)) <= 1
+    assert abs(delay(speech[0], round_trip(codecs["lyra_9200"], speech[0]), 16000).samples) <= 1
 
 
 def test_a_lower_rate_sends_the_first_codes_of_a_higher(codecs, speech):

@@ -108,7 +108,7 @@ def _metrics(folder: Path, study: Study, quality: float, rng: np.random.Generato
             "beyond_all": (errors > words).astype(int),
             "hypothesis": ["a | b & c"] * len(score),
         },
-        "mcd": {"mcd": 10 * (1 - score), "mcd_raw": 12 * (1 - score)},
+        "mcd": {"mcd": 10 * (1 - score), "mcd_matched": 12 * (1 - score)},
         "spk_sim": {"spk_sim": score},
         "naturalness": {naturalness: 1 + 3 * score},
     }
