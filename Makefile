@@ -12,7 +12,7 @@ demo: .venv
 	$(UV) run snakemake --profile profiles/demo
 
 test: .venv
-	$(UV) run pytest --numprocesses=logical --dist=loadfile  # a file's tests share what they set up
+	OMP_NUM_THREADS=1 $(UV) run pytest --numprocesses=logical --dist=loadfile  # a file's tests share what they set up
 
 # The paper's whole study in small, from an empty clone, on a stand-in for the internet: some 20 GB of environments from PyPI.
 rehearsal: .venv

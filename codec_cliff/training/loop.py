@@ -8,8 +8,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import nn
 from tqdm import tqdm
 
 from codec_cliff.corpus.manifest import recordings_digest
@@ -36,21 +38,16 @@ from codec_cliff.training.checkpoint import (
 from codec_cliff.training.clips import ClipSource, step_clips
 from codec_cliff.training.graph import Stepper, own_stream
 from codec_cliff.training.log import (
-    ClipTally,
-    CodesInUse,
     configure_logging,
     describe,
     log,
     progress,
-    write_bad_step,
 )
 from codec_cliff.training.memory import choose_micro_batch, measured_bytes, needed_bytes, store_fits
 from codec_cliff.training.parallel import Team, team
 from codec_cliff.training.step import MicroBatch, build_networks, state_of
 from codec_cliff.training.table import open_table, write_row
-
-COLLAPSED = 0.1  # below this share of the codes that could be in use, a run is warned of as collapsed
-MIN_FRAMES_TO_JUDGE = 100
+from codec_cliff.training.watch import Watch
 
 
 class Stop:
@@ -118,12 +115,10 @@ def _train(
     torch.manual_seed(run.seed)
     networks = build_networks(run, device, members.wrap)
     parts, rows = networks.parts, members.rows(run.batch_clips)
-    first_step, seconds_before, codes_in_use, warnings, clips_at_once = 0, 0.0, CodesInUse(run), [], None
+    first_step, clips_at_once = 0, None
     if state:
         restore_parts(parts, state, folder)
-        first_step, seconds_before, warnings = state["step"], state["seconds"], state["warnings"]
-        codes_in_use.seen, codes_in_use.frames = state["codes_seen"], state["code_frames"]
-        clips_at_once = state.get("micro_batch_clips")
+        first_step, clips_at_once = state["step"], state.get("micro_batch_clips")
         log.info("%s: going on from the checkpoint at step %d", run.codec, first_step)
     table = open_table(folder / "train.csv", first_step, run) if members.writes else None
     log.info("%s", describe(exact, parts["generator"], device, store))
@@ -133,37 +128,9 @@ def _train(
     micro = MicroBatch(clips_at_once or choose_micro_batch(run, device, rows.stop - rows.start, needed), run.codec)
     source = ClipSource(store, run, device, store_fits(run, store, device, micro.clips, needed))
     stepper = Stepper(networks, exact, device, micro, "several GPUs" if members.size > 1 else None)
-    tally = ClipTally(run, state["clip_tally"] if state and "clip_tally" in state else None)
+    watch = Watch(run, members, device, state)
 
-    start = saved = shown = time.monotonic()
-    bad_step = torch.full(
-        (), -1, dtype=torch.int64, device=device
-    )  # read at log steps alone: a look would wait for the GPU
-
-    def seconds() -> float:
-        return seconds_before + time.monotonic() - start
-
-    def check_finite() -> None:
-        step = int(members.largest(bad_step).item())
-        if step < 0:
-            return
-        path = write_bad_step(folder, run, store, step) if members.writes else folder
-        raise TrainingError(
-            f"{run.codec}: loss or gradient is not finite by step {step + 1}, whose clips {path} lists; "
-            "the last good checkpoint is kept"
-        )
-
-    def checkpoint(step: int) -> None:
-        check_finite()
-        codes_in_use.seen = members.largest(codes_in_use.seen.to(torch.uint8)).bool()
-        if members.writes:
-            states = {"recordings": recordings} | {name: state_of(part) for name, part in parts.items()}
-            tracker = {"codes_seen": codes_in_use.seen.cpu(), "code_frames": codes_in_use.frames}
-            tracker |= {"precision": precision, "micro_batch_clips": micro.clips, "clip_tally": tally.state()}
-            save_checkpoint(
-                folder, run, {"step": step, "seconds": seconds(), "warnings": warnings, **tracker, **states}
-            )
-
+    saved = shown = time.monotonic()
     steps = range(first_step, run.training.steps)
     ahead = ThreadPoolExecutor(1)  # the next step's clips are chosen while the device computes
     planned = ahead.submit(step_clips, store, run, first_step, rows.start, rows.stop - rows.start)
@@ -176,39 +143,26 @@ def _train(
         audio = source.audio(clips)  # (B, 1, T)
         torch.manual_seed(run.seed * 2**32 + step)
         levels = draw_levels(run.batch_clips, run.model.n_codebooks, run.model.quantizer_dropout)[rows]
-        tally.add(clips.crops)
 
         # forward, discriminators, generator
         outcome = stepper(audio, levels)
-        finite = torch.stack(
-            [torch.isfinite(value) for value in (*outcome.losses.values(), *outcome.norms.values())]
-        ).all()
-        bad_step = torch.where(finite | (bad_step >= 0), bad_step, step)
-        codes_in_use.add(outcome.codes)
+        watch.add(step, clips.crops, outcome)
 
         # log
         done = step + 1
         if step == 0 or done % run.training.log_every_steps == 0 or done == run.training.steps:
-            check_finite()
-            row = {name: members.mean(value).item() for name, value in outcome.losses.items()}
-            row |= {"gradient_norm": outcome.norms["generator"].item(), "codes_in_use": codes_in_use.share(members)}
-            row |= {"step": done, "seconds": seconds(), "audio_seconds": done * run.batch_clips * run.clip_seconds}
-            row |= {"learning_rate": float(parts["generator_schedule"].get_last_lr()[0]), **tally.shares}
+            watch.check_finite(folder, store)
+            row = watch.row(done, outcome, float(parts["generator_schedule"].get_last_lr()[0]))
             if members.writes:
                 write_row(table, row)
-            if codes_in_use.frames >= MIN_FRAMES_TO_JUDGE and row["codes_in_use"] < COLLAPSED:
-                warnings.append(
-                    f"step {done}: only {row['codes_in_use']:.1%} of the codes in use; the codebooks have collapsed"
-                )
-                log.warning("%s: %s", run.codec, warnings[-1])
-            codes_in_use.reset()
+            watch.judge(row)
             if time.monotonic() - shown > 10 or done == run.training.steps or step == 0:
-                log.info("%s", progress(run, row, done - first_step, time.monotonic() - start))
+                log.info("%s", progress(run, row, done - first_step, time.monotonic() - watch.start))
                 shown = time.monotonic()
 
         # keep
         if done in run.training.keep_steps and members.writes:
-            check_finite()
+            watch.check_finite(folder, store)
             keep_step(folder, run, done, parts["generator"])
 
         # checkpoint
@@ -216,7 +170,11 @@ def _train(
         due = time.monotonic() - saved > run.training.checkpoint_every_seconds
         stopping, due = members.any(reason is not None, due)
         if done < run.training.steps and (stopping or due):
-            checkpoint(done)
+            watch.check_finite(folder, store)
+            state = {"step": done, "precision": precision, "micro_batch_clips": micro.clips, **watch.state()}
+            if members.writes:
+                states = {name: state_of(part) for name, part in parts.items()}
+                save_checkpoint(folder, run, {**state, "recordings": recordings, **states})
             saved = time.monotonic()
         if stopping and done < run.training.steps:
             ahead.shutdown(wait=True)
@@ -226,13 +184,24 @@ def _train(
             )
 
     ahead.shutdown(wait=True)
-    if not members.writes:
-        return
-    save_weights(folder, parts["generator"])
-    collapsed = row["codes_in_use"] < COLLAPSED
-    record = run_record(exact, device, seconds(), warnings, collapsed, tally.shares, micro.clips)
-    record |= {"digest": digest(run), "recordings": recordings}
-    record |= {"cuda_graph": stepper.captured, "cuda_graph_reason": stepper.reason}
+    if members.writes:
+        record = run_record(
+            exact,
+            device,
+            watch.seconds,
+            watch.warnings,
+            watch.collapsed(row),
+            watch.tally.shares,
+            micro.clips,
+        )
+        record |= {"digest": digest(run), "recordings": recordings}
+        record |= {"cuda_graph": stepper.captured, "cuda_graph_reason": stepper.reason}
+        finish(folder, parts["generator"], record)
+
+
+def finish(folder: Path, generator: nn.Module, record: dict[str, Any]) -> None:
+    """The weights, then the record that they are whole by, then what is no longer needed."""
+    save_weights(folder, generator)
     record["weights_sha256"] = sha256(folder / "model.safetensors")
     with atomic_path(folder / "run.json") as temporary:
         temporary.write_text(json.dumps(record, indent=1))

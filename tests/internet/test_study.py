@@ -1,4 +1,4 @@
-"""The paper's downloads from an empty clone, on the stand-in for the internet, broken and whole: what the main environment can use of them.
+"""The paper's downloads from an empty clone, on the stand-in for the internet, broken and whole: those of the main environment.
 
 `make rehearsal` runs the whole, the stacks with an environment of their own included.
 """

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from codec_cliff.device import choose_precision
 from codec_cliff.errors import DiskError, TrainingError
 from codec_cliff.models.dac import build_generator, load_generator
-from codec_cliff.training import checkpoint
+from codec_cliff.training import checkpoint, watch
 from codec_cliff.training import loop as training
 from codec_cliff.training.log import CodesInUse
 from codec_cliff.training.loop import Stop, train
@@ -191,8 +191,8 @@ def test_codes_in_use_counts_distinct_codes(tiny_run):
 
 
 def test_a_collapse_is_warned_of(tiny_run, store, tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(training, "COLLAPSED", 2.0)  # every run counts as collapsed
-    monkeypatch.setattr(training, "MIN_FRAMES_TO_JUDGE", 1)
+    monkeypatch.setattr(watch, "COLLAPSED", 2.0)  # every run counts as collapsed
+    monkeypatch.setattr(watch, "MIN_FRAMES_TO_JUDGE", 1)
     train(tiny_run, store, tmp_path, Never())
     assert "the codebooks have collapsed" in caplog.text
     assert json.loads((tmp_path / "run.json").read_text())["collapsed"]

@@ -14,7 +14,7 @@ import torch
 from codec_cliff.downloads.hub import download
 from codec_cliff.downloads.pins import CODECS
 from codec_cliff.errors import CodecError
-from codec_cliff.models.codec import CodecFacts, fit_length
+from codec_cliff.models.reference.adapter import Adapter
 from codec_cliff.models.reference.facts import check_facts
 from codec_cliff.models.reference.weights import load_checkpoint
 
@@ -43,22 +43,12 @@ def _model(path: Path) -> dac.DAC:
     return model
 
 
-class DescriptAudioCodec:
-    """A published DAC; codes are int64 (n_codebooks, N)."""
+class DescriptAudioCodec(Adapter):
+    """A published DAC."""
 
-    def __init__(self, facts: CodecFacts, model: dac.DAC, device: torch.device):
-        self.facts = facts
-        self._model = model
-        self._device = device
+    def _encode(self, audio: torch.Tensor) -> torch.Tensor:
+        return self._model.encode(self._model.preprocess(audio, self.facts.sample_rate))[1][0]
 
-    @torch.inference_mode()
-    def encode(self, audio: torch.Tensor) -> torch.Tensor:
-        """Audio (T,) to codes (n_codebooks, ceil(T / hop_length))."""
-        padded = self._model.preprocess(audio.to(self._device)[None, None], self.facts.sample_rate)  # (1, 1, T)
-        return self._model.encode(padded)[1][0].cpu()
-
-    @torch.inference_mode()
-    def decode(self, codes: torch.Tensor, n_samples: int) -> torch.Tensor:
-        """Codes (n_codebooks, N) to audio (n_samples,)."""
-        z = self._model.quantizer.from_codes(codes.to(self._device)[None])[0]  # (1, D, N)
-        return fit_length(self._model.decode(z)[0, 0].cpu(), n_samples)
+    def _decode(self, codes: torch.Tensor) -> torch.Tensor:
+        z = self._model.quantizer.from_codes(codes[None])[0]  # (1, D, N)
+        return self._model.decode(z)[0, 0]

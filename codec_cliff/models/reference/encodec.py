@@ -11,7 +11,7 @@ from transformers import EncodecModel
 
 from codec_cliff.downloads.hub import hub_folder
 from codec_cliff.downloads.pins import CODECS
-from codec_cliff.models.codec import CodecFacts, fit_length
+from codec_cliff.models.reference.adapter import Adapter
 from codec_cliff.models.reference.facts import check_facts, reference_facts
 
 FILES = CODECS["encodec_6"][0]
@@ -30,22 +30,11 @@ def load(codec_id: str, cache: Path, device: torch.device) -> "Encodec":
     return Encodec(facts, model, device)
 
 
-class Encodec:
-    """EnCodec at the bandwidth that `facts` say; codes are int64 (n_codebooks, N)."""
+class Encodec(Adapter):
+    """EnCodec at the bandwidth that `facts` say."""
 
-    def __init__(self, facts: CodecFacts, model: EncodecModel, device: torch.device):
-        self.facts = facts
-        self._model = model
-        self._device = device
+    def _encode(self, audio: torch.Tensor) -> torch.Tensor:
+        return self._model.encode(audio, bandwidth=self.facts.bitrate / 1000).audio_codes[0, 0]
 
-    @torch.inference_mode()
-    def encode(self, audio: torch.Tensor) -> torch.Tensor:
-        """Audio (T,) to codes (n_codebooks, N)."""
-        output = self._model.encode(audio.to(self._device)[None, None], bandwidth=self.facts.bitrate / 1000)
-        return output.audio_codes[0, 0].cpu()
-
-    @torch.inference_mode()
-    def decode(self, codes: torch.Tensor, n_samples: int) -> torch.Tensor:
-        """Codes (n_codebooks, N) to audio (n_samples,)."""
-        audio = self._model.decode(codes.to(self._device)[None, None], [None]).audio_values
-        return fit_length(audio[0, 0].cpu(), n_samples)
+    def _decode(self, codes: torch.Tensor) -> torch.Tensor:
+        return self._model.decode(codes[None, None], [None]).audio_values[0, 0]

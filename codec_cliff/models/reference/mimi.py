@@ -11,7 +11,7 @@ from transformers import MimiModel
 
 from codec_cliff.downloads.hub import hub_folder
 from codec_cliff.downloads.pins import CODECS
-from codec_cliff.models.codec import CodecFacts, fit_length
+from codec_cliff.models.reference.adapter import Adapter
 from codec_cliff.models.reference.facts import check_facts, reference_facts
 
 FILES = CODECS["mimi_8"][0]
@@ -30,21 +30,11 @@ def load(codec_id: str, cache: Path, device: torch.device) -> "Mimi":
     return Mimi(facts, model, device)
 
 
-class Mimi:
-    """Mimi with the first `facts.n_codebooks` of its codebooks; codes are int64 (n_codebooks, N)."""
+class Mimi(Adapter):
+    """Mimi with the first `facts.n_codebooks` of its codebooks."""
 
-    def __init__(self, facts: CodecFacts, model: MimiModel, device: torch.device):
-        self.facts = facts
-        self._model = model
-        self._device = device
+    def _encode(self, audio: torch.Tensor) -> torch.Tensor:
+        return self._model.encode(audio, num_quantizers=self.facts.n_codebooks).audio_codes[0]
 
-    @torch.inference_mode()
-    def encode(self, audio: torch.Tensor) -> torch.Tensor:
-        """Audio (T,) to codes (n_codebooks, N)."""
-        output = self._model.encode(audio.to(self._device)[None, None], num_quantizers=self.facts.n_codebooks)
-        return output.audio_codes[0].cpu()
-
-    @torch.inference_mode()
-    def decode(self, codes: torch.Tensor, n_samples: int) -> torch.Tensor:
-        """Codes (n_codebooks, N) to audio (n_samples,)."""
-        return fit_length(self._model.decode(codes.to(self._device)[None]).audio_values[0, 0].cpu(), n_samples)
+    def _decode(self, codes: torch.Tensor) -> torch.Tensor:
+        return self._model.decode(codes[None]).audio_values[0, 0]

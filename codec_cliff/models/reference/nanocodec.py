@@ -15,7 +15,7 @@ import torch
 from codec_cliff.downloads.hub import hub_folder
 from codec_cliff.downloads.pins import CODECS
 from codec_cliff.errors import CodecError
-from codec_cliff.models.codec import CodecFacts, fit_length
+from codec_cliff.models.reference.adapter import Adapter
 from codec_cliff.models.reference.facts import check_facts
 
 FILES = CODECS["nanocodec"][0]
@@ -53,24 +53,15 @@ def _restored(model: Any, path: str, device: torch.device) -> Any:
     return model.restore_from(path, override_config_path=config, map_location=device)
 
 
-class NanoCodec:
-    """NanoCodec; codes are int64 (13, N)."""
+class NanoCodec(Adapter):
+    """NanoCodec; 13 codebooks."""
 
-    def __init__(self, facts: CodecFacts, model: Any, device: torch.device):
-        self.facts = facts
-        self._model = model
-        self._device = device
+    def _encode(self, audio: torch.Tensor) -> torch.Tensor:
+        lengths = torch.tensor([audio.shape[-1]], device=self._device)
+        codes, _ = self._model.encode(audio=audio[0], audio_len=lengths)  # (1, n_codebooks, N)
+        return codes[0].long()
 
-    @torch.inference_mode()
-    def encode(self, audio: torch.Tensor) -> torch.Tensor:
-        """Audio (T,) to codes (n_codebooks, N)."""
-        lengths = torch.tensor([audio.shape[0]], device=self._device)
-        codes, _ = self._model.encode(audio=audio.to(self._device)[None], audio_len=lengths)  # (1, n_codebooks, N)
-        return codes[0].long().cpu()
-
-    @torch.inference_mode()
-    def decode(self, codes: torch.Tensor, n_samples: int) -> torch.Tensor:
-        """Codes (n_codebooks, N) to audio (n_samples,)."""
+    def _decode(self, codes: torch.Tensor) -> torch.Tensor:
         lengths = torch.tensor([codes.shape[1]], device=self._device)
-        audio, _ = self._model.decode(tokens=codes.to(self._device)[None], tokens_len=lengths)  # (1, T)
-        return fit_length(audio[0].float().cpu(), n_samples)
+        audio, _ = self._model.decode(tokens=codes[None], tokens_len=lengths)  # (1, T)
+        return audio[0].float()

@@ -11,7 +11,7 @@ import torch
 
 from codec_cliff.downloads.hub import hub_folder
 from codec_cliff.downloads.pins import CODECS
-from codec_cliff.models.codec import CodecFacts, fit_length
+from codec_cliff.models.reference.adapter import Adapter
 from codec_cliff.models.reference.facts import check_facts
 from codec_cliff.models.reference.weights import load_checkpoint
 
@@ -34,20 +34,11 @@ def load(codec_id: str, cache: Path, device: torch.device) -> "SpeechTokenizer":
     return SpeechTokenizer(facts, model.to(device).eval(), device)
 
 
-class SpeechTokenizer:
-    """SpeechTokenizer; codes are int64 (8, N)."""
+class SpeechTokenizer(Adapter):
+    """SpeechTokenizer; its tensors have the codebooks first, (n_codebooks, B, N)."""
 
-    def __init__(self, facts: CodecFacts, model: torch.nn.Module, device: torch.device):
-        self.facts = facts
-        self._model = model
-        self._device = device
+    def _encode(self, audio: torch.Tensor) -> torch.Tensor:
+        return self._model.encode(audio)[:, 0]
 
-    @torch.inference_mode()
-    def encode(self, audio: torch.Tensor) -> torch.Tensor:
-        """Audio (T,) to codes (n_codebooks, N)."""
-        return self._model.encode(audio.to(self._device)[None, None])[:, 0].cpu()  # (n_codebooks, 1, N)
-
-    @torch.inference_mode()
-    def decode(self, codes: torch.Tensor, n_samples: int) -> torch.Tensor:
-        """Codes (n_codebooks, N) to audio (n_samples,)."""
-        return fit_length(self._model.decode(codes.to(self._device)[:, None])[0, 0].cpu(), n_samples)
+    def _decode(self, codes: torch.Tensor) -> torch.Tensor:
+        return self._model.decode(codes[:, None])[0, 0]

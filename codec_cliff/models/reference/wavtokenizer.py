@@ -11,7 +11,7 @@ import torch
 from codec_cliff.downloads.hub import hub_folder
 from codec_cliff.downloads.pins import CODECS
 from codec_cliff.downloads.sources import checkout, import_from
-from codec_cliff.models.codec import CodecFacts, fit_length
+from codec_cliff.models.reference.adapter import Adapter
 from codec_cliff.models.reference.facts import check_facts
 from codec_cliff.models.reference.weights import load_checkpoint
 
@@ -43,23 +43,16 @@ def load(codec_id: str, cache: Path, device: torch.device) -> "WavTokenizer":
     return WavTokenizer(facts, model.to(device).eval(), device)
 
 
-class WavTokenizer:
-    """WavTokenizer; codes are int64 (1, N)."""
+class WavTokenizer(Adapter):
+    """WavTokenizer; codes are (1, N)."""
 
-    def __init__(self, facts: CodecFacts, model: torch.nn.Module, device: torch.device):
-        self.facts = facts
-        self._model = model
-        self._device = device
-        self._bandwidth = torch.tensor([BANDWIDTH], device=device)
+    @property
+    def _bandwidth(self) -> torch.Tensor:
+        return torch.tensor([BANDWIDTH], device=self._device)
 
-    @torch.inference_mode()
-    def encode(self, audio: torch.Tensor) -> torch.Tensor:
-        """Audio (T,) to codes (1, N)."""
-        _, codes = self._model.encode_infer(audio.to(self._device)[None], bandwidth_id=self._bandwidth)  # (1, 1, N)
-        return codes[:, 0].cpu()
+    def _encode(self, audio: torch.Tensor) -> torch.Tensor:
+        return self._model.encode_infer(audio[0], bandwidth_id=self._bandwidth)[1][:, 0]  # of (1, 1, N)
 
-    @torch.inference_mode()
-    def decode(self, codes: torch.Tensor, n_samples: int) -> torch.Tensor:
-        """Codes (1, N) to audio (n_samples,)."""
-        features = self._model.codes_to_features(codes.to(self._device))  # (1, D, N)
-        return fit_length(self._model.decode(features, bandwidth_id=self._bandwidth)[0].cpu(), n_samples)
+    def _decode(self, codes: torch.Tensor) -> torch.Tensor:
+        features = self._model.codes_to_features(codes)  # (1, D, N)
+        return self._model.decode(features, bandwidth_id=self._bandwidth)[0]
