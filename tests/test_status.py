@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -12,12 +13,15 @@ import pytest
 
 from codec_cliff import status
 from codec_cliff.branch import clean_branch
+from codec_cliff.corpus.listing import folder_listing, write_listing
 from codec_cliff.corpus.manifest import recordings_digest
 from codec_cliff.errors import TrainingError, UserError
 from codec_cliff.study.load import load_study
 from codec_cliff.training.checkpoint import run_lock
 from codec_cliff.training.loop import train
 from tests.conftest import tiny_config
+from tests.corpus.test_walk import one
+from tests.paths import ROOT
 from tests.training.test_loop import Never, StopAfter
 
 RUN = "6.25hz-fixed-duration"
@@ -171,3 +175,53 @@ def test_clean_branch_takes_one_branch_and_spares_a_working_trainer(tmp_path):
 )
 def test_durations_are_readable(seconds, text):
     assert status.duration(seconds) == text
+
+
+def test_studies_that_cannot_be_read_are_named_and_the_others_shown(tmp_path, capsys):
+    for name, record in {
+        "aged": json.dumps(tiny_config() | {"loss_weights": {"mel": 15}}), "cut": '{"study": "cut", "se', "empty": "", "list": "[1]",
+        "newer": json.dumps(tiny_config()), "zeros": "\0" * 50,
+    }.items():  # fmt: skip
+        (tmp_path / name / "runs").mkdir(parents=True)
+        (tmp_path / name / "study.json").write_text(record)
+    status.main(["--results", str(tmp_path)])
+    shown = capsys.readouterr().out
+    assert "newer: 11 trainings: 0 done, 11 queued" in shown
+    for name in ("aged", "cut", "empty", "list", "zeros"):
+        assert f"{name}: 0 trainings" in shown
+        assert re.search(rf"! .*{name}/study\.json: .*what has not begun is not known", shown)
+
+
+def test_the_published_pilot_is_done_though_its_weights_are_not_here(capsys):
+    status.main(["pilot", "--results", str(ROOT / "results")])
+    shown = capsys.readouterr().out
+    assert "pilot: 11 trainings: 11 done" in shown
+    assert "its weights are not here" in shown
+
+
+@pytest.mark.parametrize("content", [None, b"", bytes(300), b"step,sec", b"[]", b'{"training": 3}', b"\xff\xfe{"])
+@pytest.mark.parametrize("name", ["config.json", "train.csv", "lock", "log"])
+def test_a_run_is_shown_whatever_its_files_are_like(results, name, content):
+    fill(results, trainer="process 1 on another-node")
+    path = results / f"logs/train/{RUN}.log" if name == "log" else results / "runs" / RUN / name
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    assert status.describe_study(results, time.time()).startswith("paper: 11 trainings")
+
+
+def test_a_folder_corpus_that_changed_is_named(tmp_path):
+    one(tmp_path / "speech", "7-1-0")
+    one(tmp_path / "speech", "9-1-0", folder="test/9/1")
+    config = tiny_config() | {
+        "corpus": {"kind": "folder", "root": str(tmp_path / "speech"), "train": ["train"], "test": ["test"]}
+    }
+    (tmp_path / "results/paper/data").mkdir(parents=True)
+    status.record_study(config, tmp_path / "results/paper")
+    for split in ("train", "test"):
+        write_listing(tmp_path / f"results/paper/data/{split}.tsv", folder_listing(tmp_path / "speech", [split]))
+    assert "forcerun" not in status.describe_study(tmp_path / "results/paper", 0)
+    one(tmp_path / "speech", "8-1-0", folder="train/8/1")
+    shown = status.describe_study(tmp_path / "results/paper", 0)
+    assert re.search(r"data/train\.tsv: .*2 new: train/8/1/8-1-0\.wav.*--forcerun prepare", shown)
+    assert "data/test.tsv" not in shown

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from codec_cliff.errors import exit_cleanly
+from codec_cliff.errors import MetricError, exit_cleanly
 from codec_cliff.files import write_csv
 from codec_cliff.metrics.construct import METRICS, construct
 from codec_cliff.metrics.pairs import Pairs, open_pairs
@@ -26,6 +26,8 @@ def measure(metric: str, scorer: Scorer, pairs: Pairs, references: str | Path | 
         rows.append(row)
         if len(rows) % SHOWN_EVERY == 0:
             print(f"{metric}: {len(rows)} of {len(pairs)} utterances", flush=True)
+    if [row["utterance_id"] for row in rows] != [utterance.utterance_id for utterance in pairs.store.utterances]:
+        raise MetricError(f"{metric}: scored {len(rows)} of {len(pairs)} utterances, or others; please report this")
     return rows
 
 

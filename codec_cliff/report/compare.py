@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from codec_cliff.corpus.manifest import read_manifest
-from codec_cliff.errors import UserError
+from codec_cliff.errors import ResultsError, UserError
 from codec_cliff.files import atomic_path, read_json, write_csv
 from codec_cliff.metrics.headings import METRICS
 from codec_cliff.report.layout import Cell, Line, Table, interval, markdown, number
@@ -78,7 +78,10 @@ def settings(a: Side, b: Side) -> list[dict[str, Any]]:
 
 def _config(run: Path) -> dict[str, Any]:
     path = run / "config.json"
-    return read_json(path) if path.exists() else {}
+    values = read_json(path) if path.exists() else {}
+    if not isinstance(values, dict):
+        raise ResultsError(f"{path}: is no configuration of a run; restore it, or delete it")
+    return values
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -120,7 +123,7 @@ def _codec_rows(
         paths = [folder / f"{file}.csv" for folder in folders]
         if not all(path.exists() for path in paths):
             continue
-        tables = [read_rows(path) for path in paths]
+        tables = [_measured(path) for path in paths]
         for figure in (figure for figure in FIGURES if figure.file == file):
             if all(figure.numerator in table.columns for table in tables):
                 yield {"codec": label, "metric": figure.name} | _compared(figure, tables, same, resampling)
@@ -150,6 +153,13 @@ def _compared(
 def _difference(estimate: Estimate) -> dict[str, Any]:
     bounds = {"low": estimate.low, "high": estimate.high, "unit": estimate.unit}
     return {"difference": estimate.value, **bounds, "verdict": verdict(estimate)}
+
+
+def _measured(path: Path) -> pd.DataFrame:
+    rows = read_rows(path)
+    if rows.empty or not {"utterance_id", "speaker_id", "backend", "revision"} <= set(rows):
+        raise ResultsError(f"{path}: holds no measured utterances; delete it to have it measured anew")
+    return rows
 
 
 def report(a: Side, b: Side, resampling: Resampling) -> tuple[str, list[dict[str, Any]]]:

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from codec_cliff.alignment.phonemes import LAST_BIN
+from codec_cliff.corpus.manifest import read_manifest
 from codec_cliff.errors import MetricError
 from codec_cliff.files import atomic_path
 from codec_cliff.paper.values import paper_phonemes
@@ -97,9 +98,28 @@ def read_metric(results: Path, codec: str, file: str) -> pd.DataFrame:
     if not path.exists():
         raise MetricError(f"{path}: not measured; build it, or leave {codec} out with --codecs")
     rows = read_rows(path)
-    if not {"backend", "revision"} <= set(rows) or len(rows[["backend", "revision"]].drop_duplicates()) != 1:
+    if (
+        not {"utterance_id", "backend", "revision"} <= set(rows)
+        or len(rows[["backend", "revision"]].drop_duplicates()) != 1
+    ):
         raise MetricError(f"{path}: needs rows of one backend and revision; delete it to have it measured anew")
+    _check_utterances(results, path, rows)
     return rows
+
+
+def _check_utterances(results: Path, path: Path, rows: pd.DataFrame) -> None:
+    """MetricError where a table does not hold every utterance of the test set once: those without a score have empty cells."""
+    manifest = results / "data" / "test.tsv"
+    measured = list(rows["utterance_id"])
+    expected = (
+        [each.utterance_id for each in read_manifest(manifest)] if manifest.exists() else list(dict.fromkeys(measured))
+    )
+    if sorted(measured) != sorted(expected):
+        odd = sorted(set(measured) ^ set(expected)) or measured
+        raise MetricError(
+            f"{path}: holds {len(measured)} utterances, {manifest} {len(expected)} ({odd[0]} is in one of them or there twice); "
+            "delete it to have it measured anew"
+        )
 
 
 def scored(rows: pd.DataFrame, figure: Figure) -> pd.DataFrame:

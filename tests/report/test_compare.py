@@ -6,9 +6,11 @@ import pytest
 
 from codec_cliff.cli import main as codec_cliff
 from codec_cliff.corpus.manifest import Utterance, write_manifest
-from codec_cliff.errors import UserError
+from codec_cliff.errors import MetricError, UserError
 from codec_cliff.report.compare import figures, main, report, settings, side
 from codec_cliff.statistics.bootstrap import Resampling
+from codec_cliff.statistics.summary import FIGURES, read_metric, read_rows, scored
+from tests.paths import ROOT
 
 RESAMPLING = Resampling(200, 0.95, 0)
 CODECS = ("50hz", "6.25hz-fixed-tokens")
@@ -100,3 +102,69 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["codec-cliff", "compare", "a", "a"])
     codec_cliff()
     assert "**a and a**" in capsys.readouterr().out
+
+
+def test_the_published_pilot_can_be_compared_within_itself_without_its_audio(capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    main(["pilot/6.25hz-3-tokens", "pilot/6.25hz-fixed-tokens"])
+    assert "| 6.25hz-3-tokens / 6.25hz-fixed-tokens | STOI |" in capsys.readouterr().out
+    main(["pilot", "results/pilot", "--bootstrap-samples", "100"])
+    assert "| 50hz | STOI |" in capsys.readouterr().out
+
+
+def test_two_studies_without_a_manifest_are_one_sentence(tmp_path):
+    a, b = study(tmp_path / "a"), study(tmp_path / "b")
+    (tmp_path / "b/data/test.tsv").unlink()
+    with pytest.raises(UserError, match=r"b/data/test\.tsv: not there.*bring it from where the study ran"):
+        figures(a, b, RESAMPLING)
+
+
+@pytest.mark.parametrize("content", [b"", bytes(100), b"utterance_id\n", b'{"codec": ', b"[]"])
+@pytest.mark.parametrize("name", ["data/test.tsv", "metrics/50hz/stoi.csv", "runs/50hz/config.json"])
+def test_damaged_files_of_a_study_are_named(tmp_path, name, content):
+    a, b = study(tmp_path / "a"), study(tmp_path / "b")
+    (tmp_path / "b" / name).write_bytes(content)
+    with pytest.raises(UserError, match=name):
+        report(a, b, RESAMPLING)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "--confidence 95",
+        "--confidence 1",
+        "--confidence 0",
+        "--confidence nan",
+        "--confidence x",
+        "--bootstrap-samples 0",
+        "--bootstrap-samples -5",
+    ],
+)
+def test_options_out_of_range_are_refused(tmp_path, options, capsys):
+    study(tmp_path / "a")
+    with pytest.raises(SystemExit):
+        main([str(tmp_path / "a"), str(tmp_path / "a"), *options.split()])
+    assert options.split()[1] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["NA", "nan", "null", "None", "007", "1e5", "True", "-"])
+def test_names_are_text_whatever_they_look_like(tmp_path, name):
+    a = study(tmp_path / "a", n=3)
+    path = tmp_path / "a/metrics/50hz/stoi.csv"
+    path.write_text(path.read_text().replace("s1,", f"{name},").replace("u2,", f"{name},"))
+    rows = read_rows(path)
+    assert list(rows["speaker_id"]) == ["s0", name, "s2"]
+    assert list(rows["utterance_id"]) == ["u0", "u1", name]
+    assert list(scored(rows, FIGURES[0]).index) == ["u0", "u1", name]
+    assert a.codecs() == sorted(CODECS)
+
+
+def test_a_table_of_other_utterances_than_the_test_set_stops_the_statistics(tmp_path):
+    study(tmp_path / "a", n=5)
+    path = tmp_path / "a/metrics/50hz/stoi.csv"
+    read_metric(tmp_path / "a", "50hz", "stoi")
+    lines = path.read_text().splitlines()
+    for wrong in (lines[:-1], [*lines, lines[-1]]):
+        path.write_text("\n".join(wrong) + "\n")
+        with pytest.raises(MetricError, match=r"stoi\.csv: holds . utterances, .*test\.tsv 5 \("):
+            read_metric(tmp_path / "a", "50hz", "stoi")
