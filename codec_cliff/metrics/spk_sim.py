@@ -11,9 +11,13 @@ def resemblyzer(utterances: Sequence[Utterance], cache: str | None, device: str)
     return import_module("codec_cliff.metrics.speakers.resemblyzer").Resemblyzer()
 
 
+def campplus(utterances: Sequence[Utterance], cache: str | None, device: str) -> Scorer:
+    return import_module("codec_cliff.metrics.speakers.campplus").CamPlusPlus()
+
+
 def espnet_wavlm(utterances: Sequence[Utterance], cache: str | None, device: str) -> Scorer:
     module = import_module("codec_cliff.metrics.speakers.espnet")  # in an environment of its own: envs/espnet.yaml
     return module.EspnetWavlm(cache, device)
 
 
-BACKENDS = {"resemblyzer": resemblyzer, "espnet_wavlm": espnet_wavlm}
+BACKENDS = {"resemblyzer": resemblyzer, "campplus": campplus, "espnet_wavlm": espnet_wavlm}

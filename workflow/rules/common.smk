@@ -92,6 +92,7 @@ BACKEND_MODULES = {
     "utmos22_strong": ["metrics/predictors/utmos22"],
     "utmos22_strong_padded": ["metrics/predictors/utmos22"],
     "resemblyzer": ["metrics/speakers/resemblyzer"],
+    "campplus": ["metrics/speakers/campplus"],
     "mel_cepstral_distance": ["metrics/mel_cepstra"],
     "pymcd": ["metrics/distortions", "metrics/mel_cepstra"],
     "espnet_wavlm": ["metrics/speakers/espnet"],
