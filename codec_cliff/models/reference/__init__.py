@@ -12,25 +12,10 @@ from codec_cliff.errors import CodecError
 from codec_cliff.models.codec import Codec
 from codec_cliff.models.reference.facts import PUBLISHED, opus_kbps
 
-_ADAPTERS = {
-    "dac_16k": "dac",
-    "bigcodec": "bigcodec",
-    "dac_24k": "dac",
-    "qwen3_tts_12hz": "qwen3",
-    "mimi_8": "mimi",
-    "mimi_32": "mimi",
-    "snac_24k": "snac",
-    "wavtokenizer_75": "wavtokenizer",
-    "wavtokenizer_40": "wavtokenizer",
-    "encodec_3": "encodec",
-    "encodec_6": "encodec",
-    "speechtokenizer": "speechtokenizer",
-    "nanocodec": "nanocodec",
-    "flexicodec": "flexicodec",
-    "lyra_3200": "lyra",
-    "lyra_6000": "lyra",
-    "lyra_9200": "lyra",
-}
+
+def module_of(codec_id: str) -> str:
+    """The module of a codec is the first word of its id: `mimi_8` and `mimi_32` are in mimi.py."""
+    return codec_id.partition("_")[0]
 
 
 def load_reference_codec(codec_id: str, cache: str | Path, device: str | torch.device) -> Codec:
@@ -39,8 +24,7 @@ def load_reference_codec(codec_id: str, cache: str | Path, device: str | torch.d
     Codes and audio come back on the CPU, whatever the device. Raises CodecError, naming the remedy, for an unknown id,
     a missing package or environment, a failed download, and weights that are not what `facts.py` declares.
     """
-    name = "opus" if opus_kbps(codec_id) else _ADAPTERS.get(codec_id)
-    if name is None:
+    if codec_id not in PUBLISHED and not opus_kbps(codec_id):
         raise CodecError(f"{codec_id}: no such published codec; known: {', '.join(PUBLISHED)}, opus_<kbps>")
-    module = import_module(f"{__name__}.{name}")
+    module = import_module(f"{__name__}.{module_of(codec_id)}")
     return module.load(codec_id, Path(cache), torch.device(device))
