@@ -49,11 +49,10 @@ def read_index(path: str | Path) -> list[Aligned]:
     try:
         with open(path, newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file, delimiter="\t")
+            columns = reader.fieldnames
             rows = [Aligned(**{**row, "n_phones": int(row["n_phones"])}) for row in reader]
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         raise AlignmentError(f"{path}: cannot be read as an index ({error}); delete it to have it rebuilt") from error
-    if reader.fieldnames != COLUMNS:
-        raise AlignmentError(
-            f"{path}: columns are {reader.fieldnames}, expected {COLUMNS}; delete it to have it rebuilt"
-        )
+    if columns != COLUMNS:
+        raise AlignmentError(f"{path}: columns are {columns}, expected {COLUMNS}; delete it to have it rebuilt")
     return rows

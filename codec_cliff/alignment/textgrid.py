@@ -1,5 +1,6 @@
 """TextGrids in the Montreal Forced Aligner's shape: tiers `words` and `phones`, silence as an empty label."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,9 +37,11 @@ def read_intervals(path: str | Path, tier: str = "phones") -> list[Interval]:
     Raises AlignmentError where the file is no TextGrid, has no such tier or several, or its intervals cross by more than ROUNDING.
     """
     try:
-        tiers = parseTextgridStr(_text(path), True)["tiers"]
-        names = [each["name"] for each in tiers]
-        return list(_in_order(tiers[names.index(tier_name(names, tier))]["entries"]))
+        text = _text(path)
+        tiers = parseTextgridStr(text, True)["tiers"]
+        number = [each["name"] for each in tiers].index(tier_name([each["name"] for each in tiers], tier))
+        _check_size(text, number, len(tiers[number]["entries"]))
+        return list(_in_order(tiers[number]["entries"]))
     except (OSError, ValueError, LookupError, AttributeError, PraatioException) as error:
         reason = " ".join(str(error).strip("'\"").split()) or type(error).__name__
         raise AlignmentError(f"{path}: {reason}; delete the file and align again") from error
@@ -53,6 +56,13 @@ def _text(path: str | Path) -> str:
     if "TextGrid" not in text:
         raise ValueError("is no TextGrid")
     return text
+
+
+def _check_size(text: str, tier: int, n_entries: int) -> None:
+    """The long format says how many intervals each tier has."""
+    sizes = re.findall(r"(?:intervals|points): size = (\d+)", text)
+    if tier < len(sizes) and int(sizes[tier]) != n_entries:
+        raise ValueError(f"is cut short: it promises {sizes[tier]} intervals and holds {n_entries}")
 
 
 def _in_order(entries: Iterable[Sequence]) -> Iterator[Interval]:
