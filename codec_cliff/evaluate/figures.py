@@ -18,7 +18,7 @@ def read_measured(output: Path, systems: Sequence[str], metrics: Sequence[str]) 
     """The rows of every metric that has been measured."""
     return {
         system: {
-            metric: read_metric(output, system, metric)
+            metric: read_metric(output, system, metric, whole=False)  # a system may lack files
             for metric in metrics
             if (output / "metrics" / system / f"{metric}.csv").exists()
         }

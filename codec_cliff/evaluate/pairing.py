@@ -1,6 +1,6 @@
 """Which files take part: recordings and reconstructions that can be what their names say, and a problem for each of the others."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from codec_cliff.corpus.manifest import Utterance
@@ -67,7 +67,16 @@ def _faults(
         yield from _mismatch(inspected, utterance_id, system, file, original, problem, keep_mismatches)
 
 
-def _mismatch(inspected, utterance_id, system, file: Decoded, original: Decoded, problem, keep: bool):
+def _mismatch(
+    inspected: Mapping[str, Inspected],
+    utterance_id: str,
+    system: str,
+    file: Decoded,
+    original: Decoded,
+    problem: Callable[..., Problem],
+    keep: bool,
+) -> Iterable[Problem]:
+    """Another recording, another length, or a likeness to nothing."""
     if other := another_recording(inspected, utterance_id, system):
         yield problem("another recording", f"sounds like {other}, not like the recording of its name", keep)
     elif length := length_fault(original, file):
