@@ -130,7 +130,7 @@ class Transcripts:
         if row is None or row["errors"] is None:
             return "", []
         errors = f"{row['errors']:.0f} of {row['reference_words']:.0f} words wrong"
-        return errors, marked(normalise(entry["transcript"]), str(row["hypothesis"] or ""))
+        return errors, marked(normalise(entry["transcript"]), normalise(str(row["hypothesis"] or "")))
 
     def _row(self, codec: str, utterance_id: str) -> dict[str, Any] | None:
         if codec not in self._rows:
