@@ -9,8 +9,9 @@ from PIL import Image
 
 from codec_cliff.corpus.manifest import Utterance, write_manifest
 from codec_cliff.errors import CorpusError
-from codec_cliff.report.clips import codec_name, group, marked, outline
+from codec_cliff.report.clips import Transcripts, codec_name, group, marked, outline
 from codec_cliff.report.listening import envelope, opus, pick, write
+from codec_cliff.statistics.results import Results
 from codec_cliff.study.load import load_study
 from tests.report.fixtures import demo_config
 
@@ -118,3 +119,12 @@ def test_without_words_there_is_nothing_to_rank(results):
 def test_codecs_are_named_and_grouped_as_a_reader_knows_them(codec, name, heading):
     study = load_study(demo_config())
     assert (codec_name(study, codec), group(study, codec)) == (name, heading)
+
+
+def test_capitals_and_punctuation_are_no_errors(results):
+    table = results / "metrics" / "mimi_8" / "wer.csv"
+    table.write_text(table.read_text().replace("a b\n", '"A B, c. D?"\n'))
+    entry = {"utterance_id": "u0", "transcript": "A B C D"}
+    said, words = Transcripts(Results(results), "wer").words("mimi_8", entry)
+    assert said == "0 of 4 words wrong"
+    assert [word.kind for word in words] == ["equal"] * 4
