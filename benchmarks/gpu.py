@@ -41,7 +41,7 @@ from codec_cliff.study.load import load_study
 from codec_cliff.training.clips import step_clips
 from codec_cliff.training.graph import Stepper, own_stream
 from codec_cliff.training.loop import set_arithmetic
-from codec_cliff.training.memory import choose_micro_batch, measured_bytes
+from codec_cliff.training.memory import choose_micro_batch
 from codec_cliff.training.step import MicroBatch, Networks, build_networks
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -353,14 +353,13 @@ class Bench:
         set_arithmetic(run.training.precision, DEVICE, 1)
         with chosen(ALL):
             networks = build_networks(run, DEVICE)
-            needed = measured_bytes(networks, run, DEVICE) if DEVICE == "cuda" else (0, 1)
-            clips = choose_micro_batch(run, DEVICE, run.batch_clips, needed)
-            self.figures.add("memory, 1.6 Hz", fixed_gb=needed[0] / 1e9, clip_gb=needed[1] / 1e9, clips_at_once=clips)
+            clips, taken = choose_micro_batch(run, DEVICE, run.batch_clips, networks)
+            self.figures.add("memory by trial, 1.6 Hz", clips_at_once=clips, gb=taken / 1e9)
             free()
             stepper = Stepper(networks, run, DEVICE, MicroBatch(clips))
             audio = torch.randn(run.batch_clips, 1, run.clip_samples, device=DEVICE) * 0.1
             levels = torch.full((run.batch_clips,), run.model.n_codebooks, device=DEVICE)
-            timed(lambda: stepper(audio, levels), 1)
+            timed(lambda: stepper(audio, levels), 4)  # warm up and capture
             measured = timed(lambda: stepper(audio, levels), 1)
         self.figures.add("largest 1.6 Hz batch", **measured, clips_at_once=stepper.micro.clips, peak_gb=peak())
 
@@ -370,16 +369,9 @@ class Bench:
         set_arithmetic(self.run.training.precision, DEVICE, 1)
         with chosen(ALL):
             start = time.perf_counter()
-            needed = measured_bytes(self.network(), self.run, DEVICE) if DEVICE == "cuda" else (0, 0)
+            clips, taken = choose_micro_batch(self.run, DEVICE, self.run.batch_clips, self.network())
             synchronise()
-        whole = (needed[0] + self.run.batch_clips * needed[1]) / 1e9
-        self.figures.add(
-            "memory by trial",
-            s=time.perf_counter() - start,
-            fixed_gb=needed[0] / 1e9,
-            clip_gb=needed[1] / 1e9,
-            whole_gb=whole,
-        )
+        self.figures.add("memory by trial", s=time.perf_counter() - start, clips_at_once=clips, gb=taken / 1e9)
 
     def choosing(self) -> None:
         """The host's time to choose a step's clips."""

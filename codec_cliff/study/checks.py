@@ -231,14 +231,14 @@ def check_probes(study: Study) -> None:
 
 
 def check_gpus(study: Study) -> None:
-    """Codecs that are given several GPUs exist, and their batches divide evenly."""
+    """Codecs that are given several GPUs, or a share of one, exist, and their batches divide evenly."""
     for codec, gpus in study.gpus.items():
         if codec not in study.runs:
             raise ConfigError(
                 f"gpus.{codec}: unknown codec{suggestion(codec, study.runs)}; known: {', '.join(study.runs)}"
             )
         clips = study.runs[codec].batch_clips
-        if clips % gpus:
+        if gpus > 1 and (clips % gpus or gpus != round(gpus)):
             raise ConfigError(
                 f"gpus.{codec}: a batch of {clips} clips does not divide among {gpus} GPUs; choose a number that divides {clips}"
             )

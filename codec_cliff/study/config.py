@@ -176,7 +176,7 @@ class Run:
     discriminator: Discriminator
     losses: Losses
     training: Training
-    gpus: int = 1
+    gpus: float = 1  # below 1: a share of one
     variant: str = ""  # what tells a probe's run from the study's own: a stride order, a variant
 
     @property
@@ -249,7 +249,7 @@ class Study:
     discriminator: Discriminator
     losses: Losses
     training: Training
-    gpus: Mapping[str, int]
+    gpus: Mapping[str, float]
     alignment: Mapping[str, str]
     transcripts: Mapping[str, str]
     metrics: Mapping[str, str]

@@ -20,6 +20,7 @@ from codec_cliff.device import choose_device, choose_precision
 from codec_cliff.errors import TrainingError
 from codec_cliff.files import atomic_path, sha256
 from codec_cliff.models import coverage
+from codec_cliff.models.gpu.switches import has_triton
 from codec_cliff.models.quantizer import draw_levels
 from codec_cliff.provenance import run_record
 from codec_cliff.study.config import Run, digest
@@ -43,7 +44,7 @@ from codec_cliff.training.log import (
     log,
     progress,
 )
-from codec_cliff.training.memory import choose_micro_batch, measured_bytes, needed_bytes, store_fits
+from codec_cliff.training.memory import choose_micro_batch, store_fits
 from codec_cliff.training.parallel import Team, team
 from codec_cliff.training.step import MicroBatch, build_networks, state_of
 from codec_cliff.training.table import open_table, write_row
@@ -83,6 +84,14 @@ def set_arithmetic(precision: str, device: str, threads: int, deterministic: boo
         keep_freed_memory()
 
 
+def prepare_gpu(run: Run, device: str) -> None:
+    """Keep to the run's share of the card, and say where our kernels cannot be had."""
+    if run.gpus < 1:
+        torch.cuda.set_per_process_memory_fraction(run.gpus, torch.cuda.current_device())
+    if not has_triton():
+        log.warning("%s: Triton is not installed on this machine, so torch's own layers train on %s", run.codec, device)
+
+
 def train(run: Run, store: AudioStore, folder: Path, stop: Stop, threads: int = 1) -> None:
     """Train `run` in `folder` until its last step, or until `stop` asks for an end; a found checkpoint is continued.
 
@@ -104,6 +113,8 @@ def _train(
     run: Run, store: AudioStore, folder: Path, stop: Stop, threads: int, members: Team, device: str, recordings: str
 ) -> None:
     state = load_checkpoint(folder, run, recordings)
+    if device.startswith("cuda"):
+        prepare_gpu(run, device)
     if members.writes:  # not before: where a checkpoint is refused, the configuration beside it is its own
         with atomic_path(folder / "config.json") as temporary:
             temporary.write_text(json.dumps(run.to_dict(), indent=1))
@@ -124,9 +135,9 @@ def _train(
     log.info("%s", describe(exact, parts["generator"], device, store))
     if untrained := coverage.warning(run):
         log.warning("%s: %s", run.codec, untrained)
-    needed = measured_bytes(networks, exact, device) if device.startswith("cuda") else needed_bytes(run)
-    micro = MicroBatch(clips_at_once or choose_micro_batch(run, device, rows.stop - rows.start, needed), run.codec)
-    source = ClipSource(store, run, device, store_fits(run, store, device, micro.clips, needed))
+    fitting, step_bytes = choose_micro_batch(exact, device, rows.stop - rows.start, networks)
+    micro = MicroBatch(clips_at_once or fitting, run.codec)
+    source = ClipSource(store, run, device, store_fits(run, store, device, step_bytes))
     stepper = Stepper(networks, exact, device, micro, "several GPUs" if members.size > 1 else None)
     watch = Watch(run, members, device, state)
 

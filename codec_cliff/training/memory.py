@@ -9,10 +9,18 @@ import torch
 from torch import nn
 
 from codec_cliff.corpus.store import AudioStore
+from codec_cliff.errors import TrainingError
 from codec_cliff.models.dac import build_discriminator, build_generator
 from codec_cliff.study.config import Run
 from codec_cliff.training.losses import MultiScaleMelLoss
-from codec_cliff.training.step import Networks, discriminate, discriminator_gradients, generator_gradients, losses_of
+from codec_cliff.training.step import (
+    Networks,
+    discriminate,
+    discriminator_gradients,
+    generator_gradients,
+    losses_of,
+    out_of_memory,
+)
 
 log = logging.getLogger("training")
 USABLE = 0.85  # of what is free: the rest is workspace, fragments and the estimate's error
@@ -46,28 +54,51 @@ def needed_bytes(run: Run) -> tuple[int, int]:
     return 16 * parameters, max(second, of_generator.bytes + of_discriminator.bytes)
 
 
-def measured_bytes(networks: Networks, run: Run, device: str) -> tuple[int, int]:
-    """The same two numbers from trial steps of one clip and of two on a GPU; weights, moments and random states stay as they are."""
-    peaks = [_trial_peak(networks, run, device, clips) for clips in (1, 2)]
-    per_clip = max(1, peaks[1] - peaks[0])
-    weights = sum(parameter.numel() for part in modules(networks) for parameter in part.parameters())
-    return torch.cuda.memory_allocated(device) + peaks[0] - per_clip + 8 * weights, per_clip
+def fitting_clips(run: Run, device: str, batch_clips: int, networks: Networks) -> tuple[int, int]:
+    """The most clips that a trial step on the GPU has room for, in parts of one size, and the bytes that a step then takes.
+
+    Other processes may work on the same card: what counts is what is free now.
+    """
+    networks = replace(
+        networks, generator=networks.parts["generator"], discriminator=networks.parts.get("discriminator")
+    )
+    for clips in (batch_clips // parts for parts in range(1, batch_clips + 1) if batch_clips % parts == 0):
+        try:
+            taken = _trial_bytes(networks, run, device, clips)
+        except (torch.OutOfMemoryError, RuntimeError) as error:
+            if not out_of_memory(error):
+                raise
+            taken = None
+        for module in modules(networks):
+            module.zero_grad(set_to_none=True)
+        torch.cuda.empty_cache()
+        free = free_bytes(device)
+        if run.gpus < 1:
+            free = min(free, run.gpus * torch.cuda.get_device_properties(device).total_memory)
+        if taken is not None and taken < USABLE * free:
+            log.info(
+                "%s: a trial step with %d of %d clips of %g s at once takes %.2f GB; %.1f GB are free",
+                *(run.codec, clips, batch_clips, run.clip_seconds, taken / 1e9, free / 1e9),
+            )
+            return clips, taken
+    raise TrainingError(f"{run.codec}: {free / 1e9:.1f} GB of {device} are free, too little for a step with one clip")
 
 
-def _trial_peak(networks: Networks, run: Run, device: str, clips: int) -> int:
-    """Bytes that a step's gradients take of a GPU beyond what was there."""
+def _trial_bytes(networks: Networks, run: Run, device: str, clips: int) -> int:
+    """Bytes on the GPU at the peak of a step: weights, gradients, activations, and AdamW's moments, which may not be there yet.
+
+    Weights, moments and random states stay as they are.
+    """
     random = torch.Generator().manual_seed(0)
     audio = (torch.randn(clips, 1, run.clip_samples, generator=random) * 0.1).to(device)
     levels = torch.full((clips,), run.model.n_codebooks, device=device)
     torch.cuda.reset_peak_memory_stats(device)
-    before, output = torch.cuda.memory_allocated(device), None
+    output = None
     if networks.discriminator is not None:
         _, output = discriminator_gradients(networks, run, audio, levels, clips)
     generator_gradients(networks, run, audio, levels, output, clips)
-    peak = torch.cuda.max_memory_allocated(device) - before
-    for module in modules(networks):
-        module.zero_grad(set_to_none=True)
-    return peak
+    weights = sum(parameter.numel() for module in modules(networks) for parameter in module.parameters())
+    return torch.cuda.max_memory_allocated(device) + 8 * weights
 
 
 def modules(networks: object) -> list[nn.Module]:
@@ -108,11 +139,18 @@ def free_bytes(device: str) -> int:
     return available
 
 
-def choose_micro_batch(run: Run, device: str, batch_clips: int, needed: tuple[int, int]) -> int:
-    """The configured number of clips at once, or the most that fit, in parts of equal size; says what it found."""
-    if run.training.micro_batch_clips is not None:
-        return min(run.training.micro_batch_clips, batch_clips)
-    fixed, per_clip = needed
+def choose_micro_batch(run: Run, device: str, batch_clips: int, networks: Networks) -> tuple[int, int]:
+    """The configured number of clips at once, or the most that fit, in parts of equal size, and a step's bytes; says what it found.
+
+    On a GPU a trial step tells; on a CPU, where memory grows as it is used, an estimate.
+    """
+    wanted = run.training.micro_batch_clips
+    if device.startswith("cuda"):
+        clips, taken = fitting_clips(run, device, batch_clips, networks)
+        return (clips if wanted is None else min(wanted, batch_clips)), taken
+    fixed, per_clip = needed_bytes(run)
+    if wanted is not None:
+        return min(wanted, batch_clips), fixed + wanted * per_clip
     free = free_bytes(device)
     fitting = max(1, int((USABLE * free - fixed) // per_clip))
     clips = math.ceil(batch_clips / math.ceil(batch_clips / min(fitting, batch_clips)))
@@ -120,12 +158,11 @@ def choose_micro_batch(run: Run, device: str, batch_clips: int, needed: tuple[in
         "%s: needs %.2f GB for weights and optimisers and %.3f GB a clip of %g s; %.1f GB are free: %d of %d clips at once",
         *(run.codec, fixed / 1e9, per_clip / 1e9, run.clip_seconds, free / 1e9, clips, batch_clips),
     )
-    return clips
+    return clips, fixed + clips * per_clip
 
 
-def store_fits(run: Run, store: AudioStore, device: str, clips: int, needed: tuple[int, int]) -> bool:
+def store_fits(run: Run, store: AudioStore, device: str, step_bytes: int) -> bool:
     """Whether the recordings may lie on the device beside a step; on a CPU they are memory-mapped as they are."""
     if not device.startswith("cuda") or not run.training.resident_store:
         return False
-    fixed, per_clip = needed
-    return store.samples.nbytes < USABLE * free_bytes(device) - fixed - clips * per_clip
+    return store.samples.nbytes < USABLE * free_bytes(device) - step_bytes

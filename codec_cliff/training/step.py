@@ -47,10 +47,10 @@ class Outcome:
 
 
 class MicroBatch:
-    """How many clips go through the networks at once; halved once where the device runs out of memory."""
+    """How many clips go through the networks at once; halved once where the device runs out of memory, unless they are final."""
 
-    def __init__(self, clips: int, codec: str = ""):
-        self.clips, self.codec, self.halved = clips, codec, False
+    def __init__(self, clips: int, codec: str = "", final: bool = False):
+        self.clips, self.codec, self.halved = clips, codec, final
 
     def attempt(self, phase: Callable[..., Result], *arguments: Any) -> Result:
         """One phase of a step, `phase(*arguments, clips)`, which must start from zeroed gradients; a second time with half the
@@ -169,15 +169,23 @@ def discriminator_gradients(
     whole, total = clips >= audio.shape[0], 0.0
     networks.parts["discriminator_optimizer"].zero_grad(set_to_none=True)
     for rows, share, last in portions(audio, clips):
-        with torch.set_grad_enabled(whole):
-            output = generate(networks, run, audio[rows], levels[rows])
         with synchronised(networks.discriminator, last):
-            both = torch.cat([audio[rows], output["audio"].detach()])  # one pass instead of two
-            real, fake = halves(discriminate(networks.discriminator, run, both))
-            loss = share * discriminator_loss(real, fake)
-            loss.backward()
-        total = total + loss.detach()
+            loss, output = discriminator_part(networks, run, audio[rows], levels[rows], share, whole)
+        total = total + loss
     return {"discriminator": total}, output if whole else None
+
+
+def discriminator_part(
+    networks: Networks, run: Run, audio: torch.Tensor, levels: torch.Tensor, share: float, keep: bool
+) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """Add the gradients of some clips, a share of the batch; `keep` keeps the generator's graph for its own phase."""
+    with torch.set_grad_enabled(keep):
+        output = generate(networks, run, audio, levels)
+    both = torch.cat([audio, output["audio"].detach()])  # one pass instead of two
+    real, fake = halves(discriminate(networks.discriminator, run, both))
+    loss = share * discriminator_loss(real, fake)
+    loss.backward()
+    return loss.detach(), output
 
 
 def generator_gradients(
@@ -194,14 +202,27 @@ def generator_gradients(
     networks.parts["generator_optimizer"].zero_grad(set_to_none=True)
     for rows, share, last in portions(audio, clips):
         with synchronised(networks.generator, last):
-            reuse = kept is not None and clips >= audio.shape[0]
-            output = kept if reuse else generate(networks, run, audio[rows], levels[rows])
-            losses = losses_of(networks, run, output, audio[rows])
-            (share * losses["loss"]).backward()
+            reused = kept if clips >= audio.shape[0] else None
+            losses, part = generator_part(networks, run, audio[rows], levels[rows], share, reused)
         for name, loss in losses.items():
-            totals[name] = totals.get(name, 0.0) + share * loss.detach()
-        codes.append(output["codes"])
+            totals[name] = totals.get(name, 0.0) + loss
+        codes.append(part)
     return totals, torch.cat(codes)
+
+
+def generator_part(
+    networks: Networks,
+    run: Run,
+    audio: torch.Tensor,
+    levels: torch.Tensor,
+    share: float,
+    kept: dict[str, torch.Tensor] | None = None,
+) -> tuple[Losses, torch.Tensor]:
+    """Add the gradients of some clips, a share of the batch; their part of the losses, and their codes."""
+    output = generate(networks, run, audio, levels) if kept is None else kept
+    losses = losses_of(networks, run, output, audio)
+    (share * losses["loss"]).backward()
+    return {name: share * loss.detach() for name, loss in losses.items()}, output["codes"]
 
 
 def losses_of(networks: Networks, run: Run, output: dict[str, torch.Tensor], audio: torch.Tensor) -> Losses:

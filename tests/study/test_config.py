@@ -93,6 +93,8 @@ def _set(path, value):
         (_set("protocols/fixed-duration/batch_clips", None), "protocols.fixed-duration", "exactly one of"),
         (_set("model/decoder_dim", 100), "model.decoder_dim", "divisible by 16"),
         (_set("study", "My Study"), "study", "expected small letters"),
+        (_set("gpus", {"1.6hz-fixed-tokens": 1.5}), "gpus.1.6hz-fixed-tokens", "choose a number that divides 72"),
+        (_set("gpus", {"1.6hz-fixed-tokens": 0}), "gpus.1.6hz-fixed-tokens", "exclusiveMinimum"),
     ],
 )
 def test_every_mistake_names_its_key_and_remedy(paper_config, edit, key, remedy):

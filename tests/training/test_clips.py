@@ -7,8 +7,10 @@ import pytest
 import torch
 from audiotools import AudioSignal
 from audiotools.data import transforms
+from scipy.signal import lfilter
 
 from codec_cliff.corpus.store import crop, cut
+from codec_cliff.training import clips as clips_module
 from codec_cliff.training.clips import ClipSource, loudness, shift_phase, step_clips
 
 
@@ -27,6 +29,25 @@ def test_loudness_is_audiotools(n_samples):
     theirs = AudioSignal(torch.from_numpy(audio)[:, None], 16000).loudness()
     np.testing.assert_allclose(loudness(audio, 16000), theirs, atol=0.01)
     assert loudness(audio, 16000)[2] == -70
+
+
+def test_crops_and_gains_are_those_of_the_filters_one_after_the_other(run, store, monkeypatch):
+    """As the clips of earlier versions were chosen: the same crops, the same gains, bit for bit."""
+
+    def one_after_the_other(sections, audio):
+        for section in sections:
+            audio = lfilter(section[:3], section[3:], audio)
+        return audio
+
+    run = replace(run, batch_clips=24, training=replace(run.training, salient_loudness=-26.0))
+    now = [step_clips(store, run, step) for step in range(4)]
+    monkeypatch.setattr(clips_module, "sosfilt", one_after_the_other)
+    for step, clips in enumerate(now):
+        before = step_clips(store, run, step)
+        assert clips.crops == before.crops
+        assert np.array_equal(clips.gains, before.gains)
+    first = [crop(store, run.seed, number, run.clip_samples) for number in range(24)]
+    assert first != now[0].crops  # some were drawn anew
 
 
 def test_phase_shift_is_audiotools():

@@ -25,6 +25,64 @@ def run_of(periods: list[int], sizes: list[int], **training: object):
     return replace(run, clip_samples=1601, batch_clips=2)
 
 
+def uncaptured(work):
+    """A record on a CPU: its replay is the work itself."""
+    return work
+
+
+@pytest.mark.parametrize(("clips", "adversarial"), [(2, True), (1, True), (1, False)])
+def test_ten_recorded_steps_are_ten_eager_ones(clips, adversarial):
+    """By the path that is captured on a GPU, batch and learning rates changing from step to step."""
+    run = run_of([], [256])
+    run = replace(run, batch_clips=2, clip_samples=1280, discriminator=replace(run.discriminator, enabled=adversarial))
+    results = []
+    for reason in (None, "not asked for"):
+        torch.manual_seed(0)
+        networks = build_networks(run, "cpu")
+        stepper = Stepper(networks, run, "cpu", MicroBatch(clips), reason, make_recorder=lambda: uncaptured)
+        losses, codes = [], []
+        for number in range(10):
+            audio = torch.randn(2, 1, 1280, generator=torch.Generator().manual_seed(number)) * 0.1
+            outcome = stepper(audio, torch.tensor([1, 2]).roll(number))
+            losses.append({**outcome.losses, **{f"norm {name}": norm for name, norm in outcome.norms.items()}})
+            codes.append(outcome.codes)
+        assert stepper.captured == (reason is None)
+        weights = [value for value in networks.parts.values() if isinstance(value, torch.nn.Module)]
+        results.append((losses, codes, [parameter for module in weights for parameter in module.parameters()]))
+    (recorded, codes, weights), (eager, expected_codes, expected) = results
+    for ours, theirs in zip(recorded, eager, strict=True):
+        assert ours.keys() == theirs.keys()
+        assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    assert all(torch.equal(*pair) for pair in zip(codes, expected_codes, strict=True))
+    assert all(torch.equal(*pair) for pair in zip(weights, expected, strict=True))
+
+
+def test_what_cannot_be_recorded_goes_on_without_and_says_why(caplog):
+    run = run_of([], [])
+    run = replace(run, clip_samples=1280, discriminator=replace(run.discriminator, enabled=False))
+
+    def refusing(work):
+        work()
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    torch.manual_seed(0)
+    stepper = Stepper(build_networks(run, "cpu"), run, "cpu", MicroBatch(2), make_recorder=lambda: refusing)
+    for _ in range(5):
+        stepper(torch.randn(2, 1, 1280), torch.full((2,), 2))
+    assert not stepper.captured
+    assert "not permitted" in stepper.reason
+    assert "cannot be captured" in caplog.text
+
+
+def test_parts_of_unequal_size_are_not_recorded():
+    run = replace(run_of([], []), clip_samples=1280, batch_clips=3)
+    run = replace(run, discriminator=replace(run.discriminator, enabled=False))
+    stepper = Stepper(build_networks(run, "cpu"), run, "cpu", MicroBatch(2), make_recorder=lambda: uncaptured)
+    for _ in range(4):
+        stepper(torch.randn(3, 1, 1280), torch.full((3,), 2))
+    assert "3 clips in parts of 2" in stepper.reason
+
+
 def stepped(run, ways: Ways, steps: int):
     """Losses of the last step, gradients of the first, weights after all."""
     torch.manual_seed(0)

@@ -1,38 +1,81 @@
-"""What a trial step says of a GPU's memory, with the gauge of a GPU that is not there."""
+"""What fits: on a GPU a trial step tells, here with the gauge of a GPU that is not there; on a CPU an estimate."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
 
+from codec_cliff.errors import TrainingError
 from codec_cliff.study.load import load_study
-from codec_cliff.training.memory import choose_micro_batch, measured_bytes, modules
+from codec_cliff.training import memory
+from codec_cliff.training.memory import choose_micro_batch, fitting_clips, modules
 from codec_cliff.training.step import build_networks
 from tests.conftest import tiny_config
 
 
-@pytest.mark.parametrize("adversarial", [False, True])
-def test_two_trial_steps_give_the_line(monkeypatch, adversarial):
+@pytest.fixture
+def run():
     config = tiny_config()
-    if adversarial:
-        config["discriminator"] = {"enabled": True, "periods": [], "fft_sizes": [512]}
-    run = load_study(config).runs["6.25hz-fixed-duration"]
+    config["discriminator"] = {"enabled": True, "periods": [], "fft_sizes": [512]}
+    return replace(load_study(config).runs["50hz"], clip_samples=1280)
+
+
+@pytest.fixture
+def gauge(monkeypatch):
+    """A GPU on which a clip takes 1,000 bytes and 5,100 can be used; what is asked of it."""
+    asked = []
+
+    def taken(device):
+        return asked[-1] * 1000
+
+    def watched(networks, run, audio, levels, clips):
+        asked.append(clips)
+        return real(networks, run, audio, levels, clips)
+
+    real = memory.discriminator_gradients
+    monkeypatch.setattr(memory, "discriminator_gradients", watched)
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", taken)
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda device: None)
+    return asked
+
+
+def room(networks, clips: float) -> float:
+    weights = sum(parameter.numel() for module in modules(networks) for parameter in module.parameters())
+    return (8 * weights + clips * 1000) / memory.USABLE
+
+
+def test_a_trial_step_tells_what_fits_and_leaves_no_trace(run, gauge, monkeypatch):
     networks = build_networks(run, "cpu")
     before = copy.deepcopy(networks.generator.state_dict())
-    peaks = iter([10_000, 14_000])  # of one clip, of two
-    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 1000)
-    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: next(peaks))
-    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda device: None)
-    fixed, per_clip = measured_bytes(networks, run, "cpu")
-    weights = sum(parameter.numel() for module in modules(networks) for parameter in module.parameters())
-    assert per_clip == 4000
-    assert fixed == 10_000 - 4000 + 8 * weights  # AdamW's moments are not there yet
+    monkeypatch.setattr(memory, "free_bytes", lambda device: room(networks, 2.5))
+    clips, taken = fitting_clips(run, "cpu", 6, networks)
+    assert gauge == [6, 3, 2]  # parts of one size
+    assert (clips, taken) == (2, room(networks, 2) * memory.USABLE)
     assert all(torch.equal(value, before[name]) for name, value in networks.generator.state_dict().items())
     assert all(parameter.grad is None for module in modules(networks) for parameter in module.parameters())
+    assert not networks.parts["generator_optimizer"].state
 
 
-def test_parts_are_of_equal_size(tiny_run, monkeypatch):
-    monkeypatch.setattr("codec_cliff.training.memory.free_bytes", lambda device: 1000)
-    assert choose_micro_batch(tiny_run, "cpu", 72, (50, 100)) == 8  # 8 fit: nine parts of eight
-    assert choose_micro_batch(tiny_run, "cpu", 10, (50, 100)) == 5
-    assert choose_micro_batch(tiny_run, "cpu", 4, (50, 10)) == 4
+def test_a_trial_that_runs_out_of_memory_is_one_that_does_not_fit(run, gauge, monkeypatch):
+    networks, real = build_networks(run, "cpu"), memory.generator_gradients
+
+    def short(networks, run, audio, levels, output, clips):
+        if clips > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return real(networks, run, audio, levels, output, clips)
+
+    monkeypatch.setattr(memory, "generator_gradients", short)
+    monkeypatch.setattr(memory, "free_bytes", lambda device: 1e12)
+    assert fitting_clips(run, "cpu", 2, networks)[0] == 1
+    monkeypatch.setattr(memory, "free_bytes", lambda device: 1000)
+    with pytest.raises(TrainingError, match="too little for a step with one clip"):
+        fitting_clips(run, "cpu", 2, networks)
+
+
+def test_parts_on_a_cpu_are_of_equal_size(tiny_run, monkeypatch):
+    monkeypatch.setattr(memory, "free_bytes", lambda device: 1000)
+    monkeypatch.setattr(memory, "needed_bytes", lambda run: (50, 100))
+    assert choose_micro_batch(tiny_run, "cpu", 72, None) == (8, 850)  # 8 fit: nine parts of eight
+    assert choose_micro_batch(tiny_run, "cpu", 10, None) == (5, 550)
+    assert choose_micro_batch(tiny_run, "cpu", 4, None) == (4, 450)

@@ -141,7 +141,9 @@ def launcher(wildcards):
     """One process a GPU where a codec is given several."""
     gpus = RUNS[known(wildcards.run, RUNS)].gpus
     return (
-        f"torchrun --standalone --nproc-per-node={gpus} -m" if gpus > 1 else "python -m"
+        f"torchrun --standalone --nproc-per-node={round(gpus)} -m"
+        if gpus > 1
+        else "python -m"
     )
 
 

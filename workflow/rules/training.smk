@@ -17,7 +17,8 @@ rule train:
     conda:
         MAIN_ENVIRONMENT
     resources:
-        gpu=lambda wildcards: RUNS[known(wildcards.run, RUNS)].gpus,
+        gpu=lambda wildcards: math.ceil(RUNS[known(wildcards.run, RUNS)].gpus),
+        gpu_percent=lambda wildcards: round(100 * RUNS[known(wildcards.run, RUNS)].gpus),
         runtime=training_minutes,
     params:
         launcher=launcher,

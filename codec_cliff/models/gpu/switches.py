@@ -31,6 +31,7 @@ class Ways:
 
 
 NONE = Ways(*[False] * 10)
+LAUNCHED = replace(NONE, snake=True)  # without a graph, every launch counts
 PLAIN = "CODEC_CLIFF_PLAIN_GPU"  # environment variable: set where a kernel of ours fails on somebody's card
 _chosen: list[Ways | None] = [NONE if os.environ.get(PLAIN) else None]  # where set, on every device
 
@@ -39,7 +40,9 @@ def ways(x: torch.Tensor) -> Ways:
     """The ways for a tensor."""
     if _chosen[0] is not None:
         return _chosen[0]
-    return Ways() if x.is_cuda and has_triton() else NONE
+    if not (x.is_cuda and has_triton()):
+        return NONE
+    return LAUNCHED if torch.distributed.is_initialized() else Ways()
 
 
 @cache
