@@ -109,11 +109,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_speech(parser)
     parser.add_argument("--mcd", default="mel_cepstral_distance", choices=("mel_cepstral_distance", "pymcd"))
+    parser.add_argument("--naturalness", default="distillmos", choices=("distillmos", "dnsmos_p808"))
     parser.add_argument("--metrics", nargs="+", default=["stoi", "wer", "mcd", "spk_sim", "naturalness"])
     parser.add_argument("--utterances", type=int, default=None, help="a subset spread over the speakers")
     options = parser.parse_args()
     backends = {"stoi": "pystoi", "wer": "moonshine_tiny", "mcd": options.mcd, "spk_sim": "resemblyzer"}
-    backends |= {"naturalness": "distillmos"}
+    backends |= {"naturalness": options.naturalness}
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         store = prepare(*corpus(options, folder), folder, options.utterances)

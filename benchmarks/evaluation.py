@@ -123,15 +123,20 @@ class Plain:
         import pystoi
 
         raw = float(pystoi.stoi(reference, degraded, RATE))
-        shifted = waveform.aligned(reference, degraded, late.samples)
-        row = {"stoi": raw, "stoi_aligned": float(pystoi.stoi(*shifted, RATE)) if late.samples else raw}
         level = waveform.level_difference_db(reference, degraded)
-        return row | {"lag_ms": 1000 * late.samples / RATE, "level_difference_db": level}
+        row = {"stoi": raw, "stoi_aligned": None, "lag_ms": None, "level_difference_db": level}
+        if late.samples is None:
+            return row
+        shifted = waveform.aligned(reference, degraded, late.samples)
+        row["stoi_aligned"] = float(pystoi.stoi(*shifted, RATE)) if late.samples else raw
+        return row | {"lag_ms": 1000 * late.samples / RATE}
 
     def mcd(self, utterance, reference, degraded, late):
+        row = {"mcd": library_mcd(reference, degraded), "mcd_matched": None}
+        if late.samples is None:
+            return row
         matched = degraded.astype(np.float64) * waveform.gain(degraded, reference)
-        pair = waveform.aligned(reference, matched, late.samples)
-        return {"mcd": library_mcd(reference, degraded), "mcd_matched": library_mcd(*pair)}
+        return row | {"mcd_matched": library_mcd(*waveform.aligned(reference, matched, late.samples))}
 
     def spk_sim(self, utterance, reference, degraded, late):
         level = max(waveform.rms(reference), 10 ** (-30 / 20))

@@ -36,6 +36,7 @@ INSTRUMENTS = (
     "spk_sim:resemblyzer",
     "mcd:mel_cepstral_distance",
 )
+SHOWN = ("stoi", "wer", "mcd", "spk_sim", "distillmos", "dnsmos_p808")
 PAIRS = (  # the better one first
     ("original", "Opus 24"),
     ("Opus 24", "Opus 12"),
@@ -109,15 +110,11 @@ class Column:
 
 
 def columns(folder: Path, instrument: str, names: list[str]) -> list[Column]:
-    """The instrument's figures that a table of a study would show."""
+    """The instrument's headline."""
     metric, backend = instrument.split(":")
     rows = {name: read_rows(folder / name / f"{metric}-{backend}.csv") for name in names}
     figures = [figure for figure in FIGURES if figure.file == metric and figure.numerator in rows[names[0]].columns]
-    return [
-        column(figure, backend, rows)
-        for figure in figures
-        if figure.name in ("stoi", "mcd") or metric not in ("stoi", "mcd")
-    ]
+    return [column(figure, backend, rows) for figure in figures if figure.name in SHOWN]
 
 
 def column(figure: Figure, backend: str, rows: dict[str, pd.DataFrame]) -> Column:
