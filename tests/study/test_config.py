@@ -94,7 +94,7 @@ def _set(path, value):
         (_set("model/decoder_dim", 100), "model.decoder_dim", "divisible by 16"),
         (_set("study", "My Study"), "study", "expected small letters"),
         (_set("gpus", {"1.6hz-fixed-tokens": 1.5}), "gpus.1.6hz-fixed-tokens", "choose a number that divides 72"),
-        (_set("gpus", {"1.6hz-fixed-tokens": 0}), "gpus.1.6hz-fixed-tokens", "exclusiveMinimum"),
+        (_set("gpus", {"1.6hz-fixed-tokens": 0}), "gpus.1.6hz-fixed-tokens", "less than or equal to the minimum of 0"),
     ],
 )
 def test_every_mistake_names_its_key_and_remedy(paper_config, edit, key, remedy):
