@@ -8,7 +8,7 @@ import pandas as pd
 
 from codec_cliff.errors import exit_cleanly
 from codec_cliff.files import atomic_path
-from codec_cliff.probes import decoders, dose, load, matched_audio, where
+from codec_cliff.probes import causes, curve, decoders, dose, load, matched_audio, rate, where
 from codec_cliff.probes.answer import Answer, Verdict
 from codec_cliff.probes.arms import arms, measured_runs, plain, read_scores
 from codec_cliff.statistics.bootstrap import Resampling
@@ -16,7 +16,7 @@ from codec_cliff.statistics.summary import read_rows
 from codec_cliff.study.arguments import study_arguments
 from codec_cliff.study.config import Study
 
-QUESTIONS = ("repair", "drift", "chunks", "positions", "dose", "audio", "load")
+QUESTIONS = ("repair", "drift", "chunks", "positions", "dose", "audio", "load", "causes", "along", "bitrate")
 COLLAPSE = "Did every model's training take off?"
 
 
@@ -38,6 +38,9 @@ def answers(study: Study, results: Path, codecs: Sequence[str] | None = None) ->
         "load": load.answer(
             study, results, scores.rows, {codec: run for codec, run in runs.items() if not run.variant}
         ),
+        "causes": causes.answer(study, found, scores),
+        "along": curve.answer(results, found, runs, scores, drift_rows),
+        "bitrate": rate.answer(found, runs, scores),
         "training": Answer([], [_training(runs, scores.collapsed)]),
     }
 

@@ -16,7 +16,8 @@ import pandas as pd
 
 from codec_cliff.errors import MetricError
 from codec_cliff.models.coverage import generator_taps, uncovered
-from codec_cliff.statistics.bootstrap import MIN_SPEAKERS, Estimate, Resampling, widened
+from codec_cliff.statistics.bootstrap import MIN_SPEAKERS, Estimate, Resampling, paired_difference, widened
+from codec_cliff.statistics.seeds import Spread, arm_of, block_spread, widen
 from codec_cliff.statistics.summary import read_rows
 from codec_cliff.study.config import Run, Study
 
@@ -37,6 +38,7 @@ class Arm:
     uncovered: int
     codecs: tuple[str, ...]
     variant: str = ""
+    seeds: tuple[int, ...] = ()  # of the codecs
 
     @property
     def name(self) -> str:
@@ -48,8 +50,8 @@ def arms(runs: Mapping[str, Run]) -> list[Arm]:
     """The arms of some runs, seeds together, by frame rate, variant, audio and tokens."""
     groups: dict[tuple, list[str]] = {}
     for codec, run in runs.items():
-        groups.setdefault((run.frame_rate, run.clip_samples, run.batch_clips, run.variant), []).append(codec)
-    found = [_arm(runs[codecs[0]], codecs) for codecs in groups.values()]
+        groups.setdefault(arm_of(run), []).append(codec)
+    found = [_arm([runs[codec] for codec in codecs], codecs) for codecs in groups.values()]
     return sorted(found, key=lambda arm: (-arm.frame_rate, arm.variant, arm.audio, arm.tokens))
 
 
@@ -58,11 +60,18 @@ def plain(found: Iterable[Arm]) -> list[Arm]:
     return [arm for arm in found if not arm.variant]
 
 
-def _arm(run: Run, codecs: Sequence[str]) -> Arm:
+def _arm(runs: Sequence[Run], codecs: Sequence[str]) -> Arm:
+    run = runs[0]
     whole = run.clip_samples % run.hop_length == 0
     audio = run.batch_clips * run.clip_seconds
     bare = uncovered(generator_taps(run))
-    return Arm(run.frame_rate, run.tokens_per_clip, audio, whole, bare, tuple(codecs), run.variant)
+    seeds = tuple(run.seed for run in runs)
+    return Arm(run.frame_rate, run.tokens_per_clip, audio, whole, bare, tuple(codecs), run.variant, seeds)
+
+
+Contrast = Sequence[
+    tuple[float, Arm]
+]  # the arms of a difference, each with its factor; an arm on both sides cancels out
 
 
 def equal_audio(found: Sequence[Arm], padded: bool = False) -> list[list[Arm]]:
@@ -147,6 +156,56 @@ class Scores:
                 noise[1:] = random.standard_t(freedom, self.by.samples) * deviation / np.sqrt(len(arm.codecs))
             rows.append(np.mean([self.mean(codec) for codec in arm.codecs], axis=0) + noise)
         return np.array(rows)
+
+    def block_spread(self, found: Sequence[Arm]) -> Spread:
+        """How far trainings scatter beyond what their arm and their seed explain (`statistics/seeds.py`)."""
+        return block_spread(
+            {
+                (arm, seed): float(self.mean(codec)[0])
+                for arm in found
+                for codec, seed in zip(arm.codecs, arm.seeds, strict=True)
+            }
+        )
+
+    def contrast(self, contrast: Contrast, spread: Spread, variant: str = "whole") -> tuple[Estimate, int]:
+        """A difference between arms over the seeds that all of them have, and how many these are; speakers and seeds vary.
+
+        With the seeds' part left out of the interval where the spread is unknown: then it is one training's, and no more.
+        """
+        factors: dict[Arm, float] = {}
+        for factor, arm in contrast:
+            factors[arm] = factors.get(arm, 0) + factor
+        factors = {arm: factor for arm, factor in factors.items() if factor}
+        seeds = sorted(set.intersection(*(set(arm.seeds) for arm in factors)))
+        if not seeds:
+            raise MetricError(f"{', '.join(arm.name for arm in factors)}: no seed was trained in all of these arms")
+        codecs = {arm: [arm.codecs[arm.seeds.index(seed)] for seed in seeds] for arm in factors}
+        if sorted(factors.values()) == [-1, 1]:
+            sides = {factor: self._sums(codecs[arm], variant) for arm, factor in factors.items()}
+            estimate = paired_difference(sides[-1], sides[1], self._speakers, self.by)
+        else:
+            estimate = self.estimate(
+                sum(
+                    factor * np.mean([self.mean(codec, variant) for codec in codecs[arm]], axis=0)
+                    for arm, factor in factors.items()
+                )
+            )
+        if spread[1]:
+            terms = sum(factor**2 for factor in factors.values())
+            estimate = widen(estimate, spread, len(seeds), terms, self.by.confidence)
+        return estimate, len(seeds)
+
+    def _sums(self, codecs: Sequence[str], variant: str) -> tuple[np.ndarray, np.ndarray]:
+        """Numerators and denominators of the utterances, seeds together, (N,) each."""
+        weights = np.ones(len(self._table))
+        if self.weights is not None:
+            weights = self.weights.loc[self._table.index.get_level_values("utterance_id")].to_numpy()
+        values = sum(self._table[codec, variant].to_numpy() for codec in codecs)
+        return values * weights, weights * len(codecs)
+
+    @property
+    def _speakers(self) -> pd.Index:
+        return self._table.index.get_level_values("speaker_id")
 
     def estimate(self, samples: np.ndarray) -> Estimate:
         """A figure (1 + samples,) with its percentile interval."""

@@ -16,14 +16,13 @@ from codec_cliff.errors import exit_cleanly
 from codec_cliff.files import write_csv
 from codec_cliff.metrics.headings import METRICS, TABLE_METRICS
 from codec_cliff.probes.answer import Answer, Verdict, sign, signed
-from codec_cliff.probes.arms import Arm, Scores, arms, collapsed, equal_audio, plain
+from codec_cliff.probes.arms import Arm, Contrast, Scores, arms, collapsed, equal_audio, plain
 from codec_cliff.probes.variants import WHOLE
 from codec_cliff.statistics.bootstrap import Resampling
+from codec_cliff.statistics.seeds import Spread
 from codec_cliff.statistics.summary import FIGURES, Figure, measured_figures, read_metric, scored
 from codec_cliff.study.arguments import study_arguments
 from codec_cliff.study.config import Study
-
-Contrast = Sequence[tuple[int, Arm]]  # the arms of a difference, each with its sign; an arm on both sides cancels out
 
 
 def metric_scores(study: Study, results: Path, codecs: Sequence[str]) -> dict[str, Scores]:
@@ -56,8 +55,8 @@ def answer(study: Study, found: Sequence[Arm], by_metric: Mapping[str, Scores]) 
         means[metric] = dict(zip(found, samples, strict=True))
     rows = [_row(arm, by_metric, means) for arm in found]
     asked = [*_falls(study, found), *_clip_lengths(plain(found))]
-    seeded = any(len(arm.codecs) > 1 for arm in found)
-    return Answer(rows, [_verdict(question, contrast, by_metric, means, seeded) for question, contrast in asked])
+    spreads = {metric: scores.block_spread(found) for metric, scores in by_metric.items()}
+    return Answer(rows, [_verdict(question, contrast, by_metric, spreads) for question, contrast in asked])
 
 
 def _row(arm: Arm, by_metric: Mapping[str, Scores], means: Mapping[str, Mapping[Arm, np.ndarray]]) -> dict[str, object]:
@@ -100,24 +99,20 @@ def _clip_lengths(found: Sequence[Arm]) -> Iterator[tuple[str, Contrast]]:
 
 
 def _verdict(
-    question: str,
-    contrast: Contrast,
-    by_metric: Mapping[str, Scores],
-    means: Mapping[str, Mapping[Arm, np.ndarray]],
-    seeded: bool,
+    question: str, contrast: Contrast, by_metric: Mapping[str, Scores], spreads: Mapping[str, Spread]
 ) -> Verdict:
-    """Better, worse or not settled, metric by metric; nothing is, unless some arm has two seeds (`seeded`)."""
+    """Better, worse or not settled, metric by metric; nothing is, where no arm of the study has two seeds."""
     sides: dict[str, list[str]] = {"better": [], "worse": [], "not settled": []}
     evidence = []
     for metric, scores in by_metric.items():
         shown = METRICS[metric]
-        estimate = scores.estimate(sum(factor * means[metric][arm] for factor, arm in contrast))
+        estimate, n_seeds = scores.contrast(contrast, spreads[metric])
         better = "+" if shown.better == "higher" else "-"
-        settled = seeded and sign(estimate) != "0"
+        settled = spreads[metric][1] and sign(estimate) != "0"
         sides[("better" if sign(estimate) == better else "worse") if settled else "not settled"].append(shown.heading)
         evidence.append(f"{shown.heading} {signed(estimate)}")
     verdict = "; ".join(f"{side} in {', '.join(names)}" for side, names in sides.items() if names)
-    return Verdict(question, verdict, "; ".join(evidence) + ".")
+    return Verdict(question, verdict, "; ".join(evidence) + f". {n_seeds} seed{'s' if n_seeds > 1 else ''} an arm.")
 
 
 def main() -> None:

@@ -170,6 +170,66 @@ def positions(study: Study, results: Path) -> Figure:
     return figure
 
 
+def causes(study: Study, results: Path) -> Figure:
+    """Every experiment with its interval; what each explanation predicts stands beside it."""
+    rows = [row for row in read_rows(results / "probes" / "causes.csv") if "experiment" in row]
+    figure, axes = plt.subplots(figsize=(7, 0.6 + 0.22 * max(1, len(rows))), layout="constrained")
+    labels = [f"{row['experiment']}  [{row['coverage'][0]} {row['context'][0]} {row['zeros'][0]}]" for row in rows]
+    _intervals(axes, rows, labels, "difference")
+    axes.set_xlabel("Difference in STOI; in brackets what coverage, context and zeros predict")
+    return figure
+
+
+def along(study: Study, results: Path) -> Figure:
+    """What zeroing taps gives at each kept step, one panel an arm."""
+    rows = [row for row in read_rows(results / "probes" / "along.csv") if "step" in row]
+    names = list(dict.fromkeys(row["arm"] for row in rows))
+    figure, axes = _panels(len(names))
+    for axis, name in zip(axes, names, strict=False):
+        at = [row for row in rows if row["arm"] == name]
+        for key, (colour, marker), label in (
+            ("zero-uncovered", REPAIRED, "uncovered taps zeroed"),
+            ("zero-covered", AS_IT_IS, "as many covered"),
+            ("overlapping-chunks", CHUNKED, "overlapping chunks"),
+        ):
+            known = [row for row in at if row.get(key) is not None]
+            ends = [[row[f"{key}{end}"] for row in known] for end in ("_low", "_high")]
+            steps = [row["step"] for row in known]
+            axis.plot(steps, [row[key] for row in known], color=colour, marker=marker, ms=4, lw=1, label=label)
+            axis.vlines(steps, *ends, color=colour, lw=0.8)
+        axis.axhline(0, color="black", lw=0.6)
+        axis.set_title(name, fontsize=6)
+        axis.set_xlabel("Step")
+    axes[0].set_ylabel("Difference in STOI")
+    if names:
+        axes[0].legend(frameon=False, fontsize=5)
+    return figure
+
+
+def bitrate(study: Study, results: Path) -> Figure:
+    """Rate and distortion: STOI over bitrate, a mark a frame rate."""
+    rows = [row for row in read_rows(results / "probes" / "bitrate.csv") if "bitrate" in row]
+    figure, axes = plt.subplots(figsize=(3.5, 2.4), layout="constrained")
+    for held, (colour, marker) in (("codebooks", AS_IT_IS), ("bitrate", CHUNKED)):
+        at = [row for row in rows if row["held"] == held]
+        places = [row["bitrate"] for row in at]
+        axes.vlines(places, [row["low"] for row in at], [row["high"] for row in at], color=colour, lw=0.8)
+        axes.plot(places, [row["value"] for row in at], color=colour, marker=marker, ms=4, lw=0.8, label=f"{held} held")
+        for row in at:
+            axes.annotate(
+                f"{row['frame_rate']:g} Hz",
+                (row["bitrate"], row["value"]),
+                fontsize=5,
+                xytext=(3, 2),
+                textcoords="offset points",
+            )
+    axes.set_xscale("log", base=2)
+    axes.set_xlabel("Bit/s")
+    axes.set_ylabel("STOI")
+    axes.legend(frameon=False, fontsize=5)
+    return figure
+
+
 def _intervals(axis, rows: list[Row], labels: list[str], key: str, zero: bool = True) -> None:
     places = np.arange(len(rows))
     axis.hlines(places, [row["low"] for row in rows], [row["high"] for row in rows], color=AS_IT_IS[0], lw=1)
@@ -197,4 +257,7 @@ FIGURES: dict[str, Callable[[Study, Path], Figure]] = {
     "audio": audio,
     "load": load,
     "quality": quality,
+    "causes": causes,
+    "along": along,
+    "bitrate": bitrate,
 }

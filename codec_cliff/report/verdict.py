@@ -8,7 +8,14 @@ from codec_cliff.paper.values import is_paper_backend, paper
 from codec_cliff.report.layout import interval, number
 from codec_cliff.statistics.results import Results, Row
 
-MARKS = {"reproduced": "✓", "not reproduced": "✗", "not settled": "?", "not tested": "–"}  # never by colour alone
+MARKS = {
+    "reproduced": "✓",
+    "not reproduced": "✗",
+    "agrees, one training": "(✓)",
+    "disagrees, one training": "(✗)",
+    "not settled": "?",
+    "not tested": "–",
+}  # never by colour alone
 COLUMN_DIGITS = 3  # codebook statistics
 PHONEME_DIGITS = 2
 SECTIONS = {"4.2": "table2", "4.3": "figure1", "4.4": "table3", "4.5": "table4", "4.6": "table4", "5": "table4"}

@@ -14,12 +14,15 @@ from codec_cliff.errors import exit_cleanly
 from codec_cliff.files import write_csv
 from codec_cliff.paper.values import paper_codebook, paper_phonemes, paper_quality
 from codec_cliff.statistics.bootstrap import Resampling, paired_difference
-from codec_cliff.statistics.summary import FIGURES, read_metric, scored
+from codec_cliff.statistics.seeds import UNKNOWN, Spread, arm_of, block_spread, widen
+from codec_cliff.statistics.summary import FIGURES, Figure, read_metric, scored
 from codec_cliff.study.arguments import study_arguments
 from codec_cliff.study.config import Study
 
 CLAIMS = Path(__file__).parents[1] / "paper" / "claims.yaml"
 REPRODUCED, NOT_REPRODUCED, NOT_SETTLED, NOT_TESTED = "reproduced", "not reproduced", "not settled", "not tested"
+# Of a claim about a cause, where no arm has a second seed: another training might have said otherwise.
+ONE_TRAINING = {REPRODUCED: "agrees, one training", NOT_REPRODUCED: "disagrees, one training"}
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class Quantity:
     paper: float | None = None
     backend: str | None = None
     reason: str = ""
+    seeds: int | None = None  # trainings a side, where the interval holds what seeds add
 
 
 @cache
@@ -62,13 +66,43 @@ def difference(study: Study, results: Path, metric: str, of: Sequence, minus: Se
         if rate not in study.tables[protocol.replace("-", "_")]:
             return Quantity(text, paper=paper, reason=f"the study has no {_model((protocol, rate))}")
     figure = next(figure for figure in FIGURES if figure.name == metric)
-    a, b = (read_metric(results, study.codec_id(rate, protocol), figure.file) for protocol, rate in (minus, of))
-    both = pd.merge(scored(a, figure), scored(b, figure), left_index=True, right_index=True, suffixes=("_a", "_b"))
-    if both.empty:
+    sides = [trainings(study, results, study.codec_id(rate, protocol)) for protocol, rate in (minus, of)]
+    seeds = sorted(sides[0].keys() & sides[1].keys())
+    a, b = ([scored(read_metric(results, side[seed], figure.file), figure) for seed in seeds] for side in sides)
+    shared = sorted(set.intersection(*(set(rows.index) for rows in (*a, *b))))
+    if not shared:
         return Quantity(text, paper=paper, reason="no utterance is scored under both")
-    sums = [(both[f"numerator_{x}"].to_numpy(), both[f"denominator_{x}"].to_numpy()) for x in "ab"]
-    estimate = paired_difference(*sums, both["speaker_id_a"], Resampling.of(study))
-    return Quantity(text, estimate.value, estimate.low, estimate.high, paper, a["backend"].iloc[0])
+    sums = [tuple(sum(rows.loc[shared, part].to_numpy() for rows in side) for part in PARTS) for side in (a, b)]
+    estimate = paired_difference(*sums, a[0].loc[shared, "speaker_id"], Resampling.of(study))
+    backend = read_metric(results, sides[0][seeds[0]], figure.file)["backend"].iloc[0]
+    spread = seed_spread(study, results, figure) if len(seeds) > 1 else UNKNOWN
+    if spread[1]:
+        estimate = widen(estimate, spread, len(seeds), 2, study.statistics["confidence"])
+    return Quantity(
+        text, estimate.value, estimate.low, estimate.high, paper, backend, seeds=len(seeds) if spread[1] else 1
+    )
+
+
+PARTS = ("numerator", "denominator")
+
+
+def trainings(study: Study, results: Path, codec: str) -> dict[int, str]:
+    """Seed -> codec id of the measured trainings that differ from `codec` in their seed alone, itself included."""
+    run = study.runs[codec]
+    same = {study.seed: codec} | {
+        other.seed: name for name, other in study.probe_runs.items() if arm_of(other) == arm_of(run)
+    }
+    return {seed: name for seed, name in same.items() if name == codec or (results / "metrics" / name).is_dir()}
+
+
+def seed_spread(study: Study, results: Path, figure: Figure) -> Spread:
+    """How far the measured probe runs scatter beyond what arm and seed explain, in a figure."""
+    values = {}
+    for codec, run in study.probe_runs.items():
+        if (results / "metrics" / codec / f"{figure.file}.csv").exists():
+            rows = scored(read_metric(results, codec, figure.file), figure)
+            values[arm_of(run), run.seed] = rows["numerator"].sum() / rows["denominator"].sum()
+    return block_spread(values)
 
 
 def _model(named: Sequence) -> str:
@@ -144,7 +178,10 @@ def verdicts(study: Study, results: Path) -> list[dict[str, Any]]:
         names = {"id": claim["id"], "section": claim["section"], "claim": claim["claim"], "quantity": text}
         numbers = {name: getattr(quantity, name) for name in ("value", "low", "high", "paper", "backend")}
         bounds = dict(zip(("at_least", "at_most"), claim["holds"], strict=True))
-        judged = {"verdict": judge(quantity, claim["holds"]), "reason": quantity.reason}
+        verdict = judge(quantity, claim["holds"])
+        if claim.get("cause") and quantity.seeds == 1:
+            verdict = ONE_TRAINING.get(verdict, verdict)
+        judged = {"verdict": verdict, "reason": quantity.reason, "seeds": quantity.seeds}
         rows.append(names | {"metric": measure.get("metric")} | numbers | bounds | {"range": claim["range"]} | judged)
     return rows
 

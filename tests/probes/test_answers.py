@@ -322,6 +322,8 @@ def measured(folder, study):
                 ("scores", rows),
                 ("positions", pd.DataFrame(positions)),
                 ("drift", pd.DataFrame(taps)),
+                ("along", pd.concat([rows.assign(step=1), rows.assign(step=2)])),
+                ("along_taps", pd.DataFrame(taps).assign(step=1)),
             ):
                 (folder / "probes" / kind).mkdir(parents=True, exist_ok=True)
                 table.to_csv(folder / "probes" / kind / f"{codec}.csv", index=False)

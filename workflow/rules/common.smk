@@ -257,11 +257,20 @@ def shown(path, caption, category, labels):
     )
 
 
-def measured(codecs):
-    """Every metric of some codecs, and what is known about each."""
-    metrics = expand(
+def metric_files(codecs):
+    """Every metric of some codecs."""
+    return expand(
         f"{RESULTS}/metrics/{{codec}}/{{metric}}.csv", codec=codecs, metric=METRICS
     )
-    return metrics + expand(
+
+
+def measured(codecs):
+    """Every metric of some codecs, and what is known about each."""
+    return metric_files(codecs) + expand(
         f"{RESULTS}/reconstruction/{{codec}}/codec.json", codec=codecs
     )
+
+
+def measured_seeds(wildcards):
+    """The metrics of the probes' runs as far as they are there: a claim's interval then holds what seeds add."""
+    return [path for path in metric_files(STUDY.probe_runs) if Path(path).exists()]

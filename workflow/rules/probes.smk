@@ -1,8 +1,12 @@
 # Not in the paper: which taps a clip never trains, what they cost once they are switched on, and what else could be the cause.
-PROBES = ["repair", "drift", "chunks", "positions", "dose", "audio", "load", "verdicts"]
+PROBES = ["repair", "drift", "chunks", "positions", "dose", "audio", "load"]
+PROBES += ["causes", "along", "bitrate", "verdicts"]
 ANSWER_MODULES = [
     "answers",
     "arms",
+    "causes",
+    "curve",
+    "rate",
     "decoders",
     "dose",
     "load",

@@ -105,8 +105,10 @@ rule claims:
     input:
         source("statistics/claims"),
         source("statistics/bootstrap"),
+        source("statistics/seeds"),
         f"{PACKAGE}/paper/claims.yaml",
         f"{RESULTS}/phonemes.csv",
+        measured_seeds,
         measured(STUDY.trained),
         CODEBOOKS,
     output:

@@ -1,0 +1,93 @@
+"""The curve of a training: what zeroing uncovered taps gives at each kept step, against zeroing covered ones and chunks; tap norms."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from codec_cliff.probes.answer import Answer, Verdict, sign, signed
+from codec_cliff.probes.arms import Arm, Scores
+from codec_cliff.statistics.bootstrap import Resampling
+from codec_cliff.statistics.summary import read_rows
+from codec_cliff.study.config import Run
+
+FIRST = "decoder.model.0"  # the convolution over tokens
+EDITS = ("zero-uncovered", "zero-covered", "overlapping-chunks")
+
+
+def answer(results: Path, found: Sequence[Arm], runs: Mapping[str, Run], scores: Scores, drift: pd.DataFrame) -> Answer:
+    """A row an arm and kept step, its last one included, seeds together; a verdict for each arm with uncovered taps."""
+    rows, verdicts = [], []
+    for arm in found:
+        files = {codec: results / "probes" / "along" / f"{codec}.csv" for codec in arm.codecs}
+        codecs = [codec for codec, path in files.items() if path.exists()]
+        if not codecs:
+            continue
+        kept = pd.concat([read_rows(files[codec]) for codec in codecs])
+        taps = pd.concat([read_rows(results / "probes" / "along_taps" / f"{codec}.csv") for codec in codecs])
+        last = runs[codecs[0]].training.steps
+        final = scores.rows[scores.rows["codec"].isin(codecs)].assign(step=last)
+        ends = drift[drift["codec"].isin(codecs) & drift["layer"].eq(FIRST)].assign(step=last)
+        curve = _curve(arm, codecs, pd.concat([kept, final]), pd.concat([taps, ends]), scores.by)
+        rows += [row for row, _ in curve]
+        if arm.uncovered:
+            verdicts.append(_verdict(arm, curve, scores))
+    return Answer(rows, verdicts)
+
+
+Curve = list[tuple[dict[str, object], np.ndarray]]  # rows, and resamples of what the repair gives beyond its control
+
+
+def _curve(arm: Arm, codecs: Sequence[str], scored: pd.DataFrame, taps: pd.DataFrame, by: Resampling) -> Curve:
+    found = []
+    for step, part in scored.groupby("step"):
+        at = Scores(part, "stoi", by)
+        there = [codec for codec in codecs if at.has(codec, "whole")]
+        row: dict[str, object] = {
+            "frame_rate": arm.frame_rate,
+            "arm": arm.name,
+            "tokens": arm.tokens,
+            "step": int(step),
+        }
+        row |= {"seeds": len(there), "stoi": float(np.mean([at.mean(codec)[0] for codec in there]))}
+        gains = {name: _gain(at, there, name) for name in EDITS}
+        for name, samples in gains.items():
+            estimate = None if samples is None else at.estimate(samples)
+            row |= {f"{name}{end}": estimate and getattr(estimate, part) for end, part in ENDS.items()}
+        row["norm_ratio"] = _norm_ratio(taps[taps["step"] == step])
+        repair, control = gains["zero-uncovered"], gains["zero-covered"]
+        found.append((row, None if repair is None or control is None else repair - control))
+    return found
+
+
+ENDS = {"": "value", "_low": "low", "_high": "high"}
+
+
+def _gain(at: Scores, codecs: Sequence[str], name: str) -> np.ndarray | None:
+    known = [codec for codec in codecs if at.has(codec, name)]
+    return np.mean([at.mean(codec, name) - at.mean(codec) for codec in known], axis=0) if known else None
+
+
+def _norm_ratio(taps: pd.DataFrame) -> float | None:
+    """Norm of the outermost taps over that of their neighbours."""
+    norms = taps.groupby("tap")["trained_norm"].mean()
+    if len(norms) < 5:
+        return None
+    return float((norms.iloc[0] + norms.iloc[-1]) / (norms.iloc[1] + norms.iloc[-2]))
+
+
+def _verdict(arm: Arm, curve: Curve, scores: Scores) -> Verdict:
+    """The last kept step against the first, in what the repair gives beyond its control."""
+    question = f"At {arm.frame_rate:g} Hz, {arm.name}: does what zeroing uncovered taps gives grow with training?"
+    known = [(row, samples) for row, samples in curve if samples is not None]
+    told = "; ".join(
+        f"step {row['step']}: uncovered {row['zero-uncovered']:+.4f}, covered {row['zero-covered']:+.4f}"
+        for row, _ in known
+    )
+    if len(known) < 2:
+        return Verdict(question, "not settled at this scale", f"Fewer than two steps are measured. {told}.")
+    change = scores.estimate(known[-1][1] - known[0][1])
+    words = {"+": "yes, it grows", "-": "no, it fades", "0": "not settled at this scale"}
+    evidence = f"Beyond its control, last minus first: {signed(change)}. {told}. {known[0][0]['seeds']} seeds, test speakers vary."
+    return Verdict(question, words[sign(change)], evidence)
