@@ -56,7 +56,7 @@ def test_every_model_has_the_record_of_its_training(study):
     for codec, run in {**study.probe_runs, **{name: study.runs[name] for name in study.trained}}.items():
         record = json.loads((PILOT / "runs" / codec / "run.json").read_text())
         assert record["digest"] == digest(run), f"{codec} was trained under other settings than profiles/pilot has"
-        assert record["steps"] == study.training.steps
+        assert record["steps"] == run.training.steps
         curve = pd.read_csv(PILOT / "runs" / codec / "train.csv")
         assert curve["step"].iloc[-1] == study.training.steps
         assert record["audio_seconds"] == pytest.approx(curve["audio_seconds"].iloc[-1])
@@ -91,3 +91,24 @@ def test_the_tables_print_those_figures(study, tmp_path):
         write_table(probe_table(name, study, results), tmp_path / f"probe_{name}")
     for path in tmp_path.glob("*.md"):
         assert path.read_text() == (PILOT / "tables" / path.name).read_text(), path.name
+
+
+CAUSES = ROOT / "results" / "pilot-causes"
+
+
+@pytest.fixture(scope="module")
+def causes_study():
+    values = yaml.safe_load((ROOT / "config.yaml").read_text())
+    for name in ("study", "causes"):
+        update_config(values, yaml.safe_load((ROOT / "profiles" / "pilot" / f"{name}.yaml").read_text()))
+    return load_study(values)
+
+
+def test_the_answers_about_the_cause_follow_from_their_scores(causes_study):
+    found = answers(causes_study, CAUSES)
+    for question in QUESTIONS:
+        same(pd.DataFrame(found[question].rows or {"empty": []}), CAUSES / "probes" / f"{question}.csv")
+    for path in sorted((CAUSES / "runs").glob("*/run.json")):
+        record, run = json.loads(path.read_text()), causes_study.probe_runs[path.parent.name]
+        assert record["digest"] == digest(run), path
+        assert record["steps"] == run.training.steps

@@ -39,7 +39,7 @@ def answers(study: Study, results: Path, codecs: Sequence[str] | None = None) ->
             study, results, scores.rows, {codec: run for codec, run in runs.items() if not run.variant}
         ),
         "causes": causes.answer(study, found, scores),
-        "along": curve.answer(results, found, runs, scores, drift_rows),
+        "along": curve.answer(study, results, scores, drift_rows),
         "bitrate": rate.answer(found, runs, scores),
         "training": Answer([], [_training(runs, scores.collapsed)]),
     }

@@ -16,6 +16,7 @@ from codec_cliff.study.config import Study
 
 EXPLANATIONS = ("coverage", "context", "zeros")
 SMALL = 0.02  # of STOI: less than this is no effect
+SMALL_EDIT = 0.004  # the same between two edits of one model, which no training tells apart
 CUT = "0.38 s"  # the study's fixed duration, which is no whole number of tokens
 
 
@@ -82,21 +83,23 @@ def experiments(study: Study, found: Sequence[Arm], rate: float) -> Iterator[Exp
             yield Experiment(f"{rate:g} Hz: {name}", contrast, tuple(signs))
 
 
-def fits(estimate: Estimate, predicted: str) -> str:
+def fits(estimate: Estimate, predicted: str, small: float = SMALL) -> str:
     """Whether an interval fits a predicted sign, speaks against it, or leaves it open."""
     if predicted == "0":
-        if estimate.low > -SMALL and estimate.high < SMALL:
+        if estimate.low > -small and estimate.high < small:
             return "fits"
         return "open" if estimate.low <= 0 <= estimate.high else "against"
     sign = 1 if predicted == "+" else -1
     low, high = sorted((sign * estimate.low, sign * estimate.high))
-    return "fits" if low > 0 else "against" if high < (SMALL / 2) else "open"
+    return "fits" if low > 0 else "against" if high < small / 2 else "open"
 
 
-def _row(name: str, estimate: Estimate, seeds: int, predictions: Sequence[str], settled: bool) -> dict[str, object]:
+def _row(
+    name: str, estimate: Estimate, seeds: int, predictions: Sequence[str], settled: bool, small: float = SMALL
+) -> dict[str, object]:
     row = {"experiment": name, "difference": estimate.value, "low": estimate.low, "high": estimate.high, "seeds": seeds}
     for explanation, predicted in zip(EXPLANATIONS, predictions, strict=True):
-        row[explanation] = f"{predicted} {fits(estimate, predicted) if settled else 'one training'}"
+        row[explanation] = f"{predicted} {fits(estimate, predicted, small) if settled else 'one training'}"
     return row
 
 
@@ -122,7 +125,7 @@ def _repairs(arm: Arm, scores: Scores) -> Iterator[dict[str, object]]:
         return
     gain = sum(scores.mean(codec, "zero-uncovered") - scores.mean(codec, "zero-covered") for codec in arm.codecs)
     name = f"{arm.frame_rate:g} Hz, {arm.name}: zeroing {arm.uncovered} uncovered taps minus zeroing as many covered"
-    yield _row(name, scores.estimate(gain / len(arm.codecs)), len(arm.codecs), "+00", True)
+    yield _row(name, scores.estimate(gain / len(arm.codecs)), len(arm.codecs), "+00", True, SMALL_EDIT)
 
 
 def _verdict(explanation: str, rows: Sequence[dict[str, object]], spread: Spread) -> Verdict:

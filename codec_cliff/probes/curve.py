@@ -1,29 +1,31 @@
 """The curve of a training: what zeroing uncovered taps gives at each kept step, against zeroing covered ones and chunks; tap norms."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from codec_cliff.probes.answer import Answer, Verdict, sign, signed
-from codec_cliff.probes.arms import Arm, Scores
+from codec_cliff.probes.arms import Arm, Scores, arms
 from codec_cliff.statistics.bootstrap import Resampling
 from codec_cliff.statistics.summary import read_rows
-from codec_cliff.study.config import Run
+from codec_cliff.study.config import Study
 
 FIRST = "decoder.model.0"  # the convolution over tokens
 EDITS = ("zero-uncovered", "zero-covered", "overlapping-chunks")
 
 
-def answer(results: Path, found: Sequence[Arm], runs: Mapping[str, Run], scores: Scores, drift: pd.DataFrame) -> Answer:
-    """A row an arm and kept step, its last one included, seeds together; a verdict for each arm with uncovered taps."""
+def answer(study: Study, results: Path, scores: Scores, drift: pd.DataFrame) -> Answer:
+    """A row an arm and kept step, its last one included where it got there, seeds together; a verdict for each arm with uncovered taps.
+
+    Of all runs whose kept steps are measured, whether they have come to their end or not.
+    """
+    files = {codec: results / "probes" / "along" / f"{codec}.csv" for codec in study.probe_runs}
+    runs = {codec: study.probe_runs[codec] for codec, path in files.items() if path.exists()}
     rows, verdicts = [], []
-    for arm in found:
-        files = {codec: results / "probes" / "along" / f"{codec}.csv" for codec in arm.codecs}
-        codecs = [codec for codec, path in files.items() if path.exists()]
-        if not codecs:
-            continue
+    for arm in arms(runs):
+        codecs = arm.codecs
         kept = pd.concat([read_rows(files[codec]) for codec in codecs])
         taps = pd.concat([read_rows(results / "probes" / "along_taps" / f"{codec}.csv") for codec in codecs])
         last = runs[codecs[0]].training.steps

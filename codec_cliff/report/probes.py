@@ -163,7 +163,8 @@ LAYOUTS = {
         ),
         (
             "Coverage: taps that no clip trains cost quality. Context: too few tokens a clip do. Zeros: padding to a whole token does.",
-            "Each column: the sign that the explanation predicts, and whether the interval fits it. No effect is one within 0.02.",
+            "Each column: the sign that the explanation predicts, and whether the interval fits it.",
+            "No effect is one within 0.02, between edits of one model within 0.004.",
             "Seeds are blocks: differences are taken seed by seed, and the intervals hold what these still scatter.",
             "Rows of zeroed taps compare edits of one finished model: test speakers alone vary.",
         ),

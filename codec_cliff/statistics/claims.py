@@ -14,7 +14,7 @@ from codec_cliff.errors import exit_cleanly
 from codec_cliff.files import write_csv
 from codec_cliff.paper.values import paper_codebook, paper_phonemes, paper_quality
 from codec_cliff.statistics.bootstrap import Resampling, paired_difference
-from codec_cliff.statistics.seeds import UNKNOWN, Spread, arm_of, block_spread, widen
+from codec_cliff.statistics.seeds import Spread, arm_of, block_spread, widen
 from codec_cliff.statistics.summary import FIGURES, Figure, read_metric, scored
 from codec_cliff.study.arguments import study_arguments
 from codec_cliff.study.config import Study
@@ -75,12 +75,10 @@ def difference(study: Study, results: Path, metric: str, of: Sequence, minus: Se
     sums = [tuple(sum(rows.loc[shared, part].to_numpy() for rows in side) for part in PARTS) for side in (a, b)]
     estimate = paired_difference(*sums, a[0].loc[shared, "speaker_id"], Resampling.of(study))
     backend = read_metric(results, sides[0][seeds[0]], figure.file)["backend"].iloc[0]
-    spread = seed_spread(study, results, figure) if len(seeds) > 1 else UNKNOWN
+    spread = seed_spread(study, results, figure)
     if spread[1]:
         estimate = widen(estimate, spread, len(seeds), 2, study.statistics["confidence"])
-    return Quantity(
-        text, estimate.value, estimate.low, estimate.high, paper, backend, seeds=len(seeds) if spread[1] else 1
-    )
+    return Quantity(text, estimate.value, estimate.low, estimate.high, paper, backend, seeds=len(seeds))
 
 
 PARTS = ("numerator", "denominator")
