@@ -1,4 +1,4 @@
-"""The paper's downloads from an empty clone, on the stand-in for the internet, broken and whole: those of the main environment.
+"""The paper's study from an empty clone, on the stand-in for the internet: what the main environment can run of it.
 
 `make rehearsal` runs the whole, the stacks with an environment of their own included.
 """
@@ -9,9 +9,11 @@ import subprocess
 import threading
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from tests.internet.rehearsal import DOWNLOAD, SMALL, Rehearsal
+from tests.internet import rehearsal as rehearsals
+from tests.internet.rehearsal import DOWNLOAD, ENVIRONMENTS, SMALL, STATUS, STUDY, Rehearsal
 from tests.internet.server import ASSETS, HUB, LARGE, OPENSLR
 
 # Fewer runs and codecs, and of metrics with an environment of their own the embedded backends.
@@ -25,6 +27,7 @@ PART = SMALL | {
     "  mcd: pymcd": "  mcd: mel_cepstral_distance",
     "  spk_sim: espnet_wavlm": "  spk_sim: resemblyzer",
 }
+PUBLISHED = ["dac_16k", "bigcodec", "mimi_8", "snac_24k", "wavtokenizer_75"]
 WRONG = f"{ASSETS}/descriptinc/descript-audio-codec/releases/download/0.0.5/weights_16khz.pth"
 KILLED = f"{LARGE}/Blinorot/UTMOS-PyTorch/utmos_state_dict.pt"
 
@@ -109,3 +112,42 @@ def test_every_file_is_the_published_one_by_its_checksum(downloaded, rehearsal):
 
 def test_nobody_was_asked_whom_no_pin_names(downloaded, rehearsal):
     assert rehearsal.internet.unknown == []
+
+
+@pytest.fixture(scope="module")
+def study(downloaded, rehearsal) -> Rehearsal:
+    made = rehearsal.clone.run(ENVIRONMENTS)
+    assert made.returncode == 0, made.stdout[-4000:]
+    finished = rehearsal.offline(STUDY)
+    assert finished.returncode == 0, finished.stdout[-6000:]
+    return rehearsal
+
+
+def test_offline_the_study_runs_to_its_page_and_asks_nobody(study):
+    assert study.tried == []
+    assert (study.results / "report.html").stat().st_size > 1_000_000
+    assert (study.results / "figures/figure1.pdf").exists()
+    assert "1 trainings: 1 done" in study.clone.run(STATUS).stdout
+
+
+def test_the_tables_hold_every_codec_and_name_the_papers_backends(study):
+    table = pd.read_csv(study.results / "tables/table1.csv")
+    assert table["codec"].tolist() == ["original", *PUBLISHED]
+    text = (study.results / "tables/table1.md").read_text()
+    for backend in ("mms_1b_all", "utmos22_strong", "pystoi"):
+        assert backend in text
+    for name in ("table2", "table3", "table4"):
+        assert (study.results / f"tables/{name}.tex").exists()
+
+
+def test_an_utterance_that_mfa_dropped_is_counted_and_the_others_are_measured(study):
+    index = pd.read_csv(study.results / "alignment/textgrids.tsv", sep="\t")
+    assert index["reason"].notna().sum() == 1
+    assert len(index) == rehearsals.TEST
+    phonemes = pd.read_csv(study.results / "alignment/phonemes_per_frame.csv")
+    assert phonemes["unknown"].sum() > 0
+    assert phonemes["utterance_id"].nunique() == rehearsals.TEST - 1
+
+
+def test_the_same_command_again_does_nothing(study):
+    assert "Nothing to be done" in study.offline(STUDY).stdout
