@@ -6,13 +6,17 @@ UV := $(shell command -v uv || echo .tools/bin/uv)
 CERTIFICATES := "Where the fault above is a certificate (a proxy that signs TLS anew), set SSL_CERT_FILE and PIP_CERT to the file of your" \
 	"site, or UV_SYSTEM_CERTS=1 to use those of the system; where it is the address, set HTTPS_PROXY."
 
-.PHONY: demo test check rehearsal
+.PHONY: demo test check offline-study rehearsal
 
 demo: .venv
 	$(UV) run snakemake --profile profiles/demo
 
 test: .venv
 	OMP_NUM_THREADS=1 $(UV) run pytest --numprocesses=logical --dist=loadfile  # a file's tests share what they set up
+
+# What the main environment can run of the paper's study in small: from an empty clone to the page, without a network.
+offline-study: .venv
+	OMP_NUM_THREADS=1 CODEC_CLIFF_OFFLINE_STUDY=1 $(UV) run pytest tests/internet/test_study.py
 
 # The paper's whole study in small, from an empty clone, on a stand-in for the internet: some 20 GB of environments from PyPI.
 rehearsal: .venv
