@@ -11,7 +11,7 @@ from codec_cliff.corpus.transcripts import NORMALISERS
 from codec_cliff.evaluate.backends import SETS, WORDS, choose, of_words
 from codec_cliff.evaluate.codes import write_codebooks
 from codec_cliff.evaluate.figures import read_measured, write_figures
-from codec_cliff.evaluate.findings import Finding, findings
+from codec_cliff.evaluate.findings import Finding, findings, without_delay
 from codec_cliff.evaluate.folders import Originals, System, name_problems, read_originals, read_systems
 from codec_cliff.evaluate.inspection import inspect
 from codec_cliff.evaluate.ledger import Ledger
@@ -63,12 +63,13 @@ def evaluate(options: argparse.Namespace) -> Mapping[str, str]:
     unavailable = measure_all(recordings, chosen, ledger, options.jobs)
     metrics = [backend.metric for backend in chosen if backend.metric not in unavailable]
     problems += failed(recordings, metrics, ledger)
-    write_problems(output / "problems.csv", problems)
     write_codebooks(output, systems, originals.names, options.codebook_size, options.seed)
 
     measured = read_measured(output, list(recordings.decoded), metrics)
     write_figures(output, measured, Resampling(options.bootstrap_samples, options.confidence, options.seed))
     stoi = {system: files["stoi"] for system, files in measured.items() if "stoi" in files}
+    problems += without_delay(recordings, stoi, problems)
+    write_problems(output / "problems.csv", problems)
     said = findings(recordings, len(originals.files), problems, stoi)
     write_report(output, recordings, measured, said, problems, unavailable, options)
     _conclude(output, said, len(problems))

@@ -47,6 +47,22 @@ def findings(
     return found
 
 
+def without_delay(recordings: Recordings, stoi: Mapping[str, pd.DataFrame], named: Iterable[Problem]) -> list[Problem]:
+    """A problem for every file whose delay could not be found, but for those that have been named for another reason."""
+    known = {(problem.system, problem.utterance_id) for problem in named}
+    text = "no delay could be found against the original, so it has no figure with the delay removed"
+    return [
+        Problem(system, name, recordings.decoded[system][name].path, "no delay", text, measured=True)
+        for system, rows in stoi.items()
+        for name in _unfound(rows)["utterance_id"]
+        if (system, name) not in known
+    ]
+
+
+def _unfound(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[rows["stoi"].notna() & rows["lag_ms"].isna()]
+
+
 def _files(problems: Iterable[Problem]) -> Iterable[str]:
     groups: dict[tuple[str, bool], list[Problem]] = {}
     for problem in problems:
@@ -74,7 +90,7 @@ def _matched(rows: pd.DataFrame | None) -> Iterable[str]:
         return
     rows = rows[rows["stoi"].notna()]
     lags = rows["lag_ms"]
-    if (unfound := int(lags.isna().sum())) > 0:
+    if unfound := len(_unfound(rows)):
         yield f"In {unfound} of {len(rows)} files no delay could be found, so they have no figure with the delay removed."
     median = lags.median()
     if abs(median) >= AUDIBLE_MS:
