@@ -2,7 +2,6 @@
 
 import re
 import stat
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import chain, zip_longest
@@ -12,6 +11,7 @@ import soundfile
 
 from codec_cliff.corpus.account import BadFiles, printable
 from codec_cliff.corpus.manifest import Utterance
+from codec_cliff.corpus.transcripts import composed, text_lines
 from codec_cliff.corpus.walk import Identity, identity, is_folder, splits
 from codec_cliff.errors import CorpusError
 
@@ -96,8 +96,8 @@ def _read_split(folder: Path, files: list[Path], sample_rate: int, bad_files: Ba
 
 
 def id_of(path: Path) -> str:
-    """The utterance id that a file's name gives, composed: some file systems hand out `é` as `e` and an accent."""
-    return unicodedata.normalize("NFC", path.stem)
+    """The utterance id that a file's name gives, composed."""
+    return composed(path.stem)
 
 
 def _first_names(audio: Iterable[Path]) -> dict[Identity, Path]:
@@ -136,7 +136,7 @@ def _transcripts(files: list[Path], bad_files: BadFiles) -> dict[str, tuple[Path
 
 
 def _lines(path: Path, bad_files: BadFiles) -> list[str]:
-    """The lines that say something; they end at a line feed or carriage return alone, not at what else Unicode calls a line's end."""
+    """The lines that say something."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise OSError("it is no regular file")
@@ -146,7 +146,7 @@ def _lines(path: Path, bad_files: BadFiles) -> list[str]:
     except (ValueError, OSError) as error:
         bad_files.report(path, f"cannot be read as UTF-8 text ({error})")
         return []
-    return [line for line in unicodedata.normalize("NFC", text).split("\n") if line.strip()]
+    return [line for line in text_lines(text) if line.strip()]
 
 
 def _utterance(path: Path, folder: Path, transcript: tuple[Path, str] | None, sample_rate: int) -> Utterance | str:
@@ -182,7 +182,7 @@ def _cut_short(header: str) -> str | None:
 def _speaker_id(path: Path, folder: Path) -> str | None:
     parts = path.relative_to(folder).parts
     if len(parts) > 1:
-        return unicodedata.normalize("NFC", parts[0])
+        return composed(parts[0])
     speaker_id, hyphen, _ = id_of(path).partition("-")
     return speaker_id if speaker_id and hyphen else None
 

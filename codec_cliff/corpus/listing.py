@@ -20,12 +20,16 @@ def listing_path(manifest: str | Path) -> Path:
 def folder_listing(root: str | Path, names: Sequence[str]) -> dict[str, tuple[str, str]]:
     """Path below the root -> size and date of every file of some splits."""
     root = Path(root)
-    files = (path for _, below in splits(root, names) for path in below if path.exists())
-    return {str(path.relative_to(root)): _stamp(path) for path in files if _is_utf8(path)}
+    stamps = ((path, _stamp(path)) for _, below in splits(root, names) for path in below if _is_utf8(path))
+    return {str(path.relative_to(root)): stamp for path, stamp in stamps if stamp is not None}
 
 
-def _stamp(path: Path) -> tuple[str, str]:
-    found = path.stat()
+def _stamp(path: Path) -> tuple[str, str] | None:
+    """None for a link that leads nowhere. One look a file: a corpus has tens of thousands, and every start asks."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
     return str(found.st_size), str(found.st_mtime_ns)
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from codec_cliff.corpus.transcripts import composed
+
 LIBRISPEECH_ID = re.compile(r"(\d+)-\d+-\d+")
 UNKNOWN_SPEAKER = "unknown"
 
@@ -23,7 +25,7 @@ class Names:
     """The recordings of a folder by every name that tells them apart: an id is the shortest such end of its path."""
 
     def __init__(self, folder: Path, paths: Iterable[Path]):
-        self.relative = [path.relative_to(folder).with_suffix("") for path in paths]
+        self.relative = [_composed(path.relative_to(folder).with_suffix("")) for path in paths]
         self._owners: dict[str, list[int]] = defaultdict(list)
         for number, relative in enumerate(self.relative):
             for name in tails(relative):
@@ -36,6 +38,7 @@ class Names:
 
     def owner(self, relative: PurePath) -> tuple[str, int] | None:
         """The id of the recording that a file without suffix is of, and how surely: 0 by its name, 1 by an id within it."""
+        relative = _composed(relative)
         for name in tails(relative):
             if len(self._owners.get(name, ())) == 1:
                 return self.ids[self._owners[name][0]], 0
@@ -62,6 +65,10 @@ class Names:
         """Each recording's speaker: the first folder that tells recordings apart, or LibriSpeech's ids; else unknown."""
         shared = shared_folders(self.relative)
         return {name: _speaker(relative, shared) for name, relative in zip(self.ids, self.relative, strict=True)}
+
+
+def _composed(path: PurePath) -> PurePath:
+    return PurePath(composed(str(path)))
 
 
 def tails(relative: PurePath) -> Iterator[str]:

@@ -14,6 +14,16 @@ LETTERS = str.maketrans({"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ð": "d
 QUOTED = re.compile(r"‘([^‘’]*(?:\w’\w[^‘’]*)*)’(?!\w)")  # the closing one looks like an apostrophe
 
 
+def composed(text: str) -> str:
+    """Text in the one Unicode form (NFC) in which file names and ids meet: some file systems hand out `é` as `e` and an accent."""
+    return unicodedata.normalize("NFC", text)
+
+
+def text_lines(text: str) -> list[str]:
+    """The lines of a transcript file, composed; they end at a line feed alone, not at what else Unicode calls a line's end."""
+    return composed(text).split("\n")
+
+
 def normalise(text: str) -> str:
     """`Mary-Ann’s café…  HAT!` -> `mary ann's cafe hat`. What is no letter of a-z then, digits too, is left out (`left_out`).
 
@@ -42,7 +52,7 @@ def left_out(text: str) -> list[str]:
 
 def _plain(text: str) -> str:
     """Lower-case letters without accents, one kind of apostrophe, no single quotation marks around words."""
-    text = punctuated(unicodedata.normalize("NFC", text)).lower()
+    text = punctuated(composed(text)).lower()
     apart = "".join(unicodedata.normalize("NFKD", sign) if sign.isalpha() else sign for sign in text)
     return "".join(sign for sign in apart if not unicodedata.combining(sign)).translate(LETTERS)
 

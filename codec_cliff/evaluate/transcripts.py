@@ -7,6 +7,7 @@ from pathlib import Path
 from codec_cliff.corpus.audio_files import SUFFIXES, files_below
 from codec_cliff.corpus.folder import TRANSCRIPT_SUFFIX
 from codec_cliff.corpus.matching import Names
+from codec_cliff.corpus.transcripts import text_lines
 from codec_cliff.errors import CorpusError
 
 IDS = ("utterance_id", "id", "file", "path", "audio", "name")
@@ -56,7 +57,7 @@ def _table(path: Path) -> Iterator[tuple[str, str]]:
         yield from _lines(text)
         return
     quoting = csv.QUOTE_MINIMAL if mark == "," else csv.QUOTE_NONE
-    rows = [row for row in csv.reader(text.splitlines(), delimiter=mark, quoting=quoting) if len(row) > 1]
+    rows = [row for row in csv.reader(text_lines(text), delimiter=mark, quoting=quoting) if len(row) > 1]
     header = [cell.strip().lower() for cell in rows[0]] if rows else []
     columns = [next((header.index(name) for name in known if name in header), None) for known in (IDS, TEXTS)]
     named = None not in columns
@@ -66,7 +67,7 @@ def _table(path: Path) -> Iterator[tuple[str, str]]:
 
 def _lines(text: str) -> Iterator[tuple[str, str]]:
     """LibriSpeech's lines: the id, a space, the words."""
-    for line in text.splitlines():
+    for line in text_lines(text):
         name, _, words = line.strip().partition(" ")
         yield name, words
 

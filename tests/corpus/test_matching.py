@@ -61,6 +61,13 @@ def test_speakers_are_what_folders_or_librispeech_ids_tell(paths, speakers):
     assert list(names(*paths).speakers().values()) == speakers
 
 
+def test_names_meet_in_one_unicode_form():
+    """Some file systems hand out an accented letter as two signs."""
+    known = names("cafe\u0301/u1.wav", "caf\xe9/u2.wav", "cafe\u0301.wav")
+    assert known.ids == ["u1", "u2", "caf\xe9"]
+    assert list(matched(known, "caf\xe9.wav").files) == list(matched(known, "out/cafe\u0301.mp3").files) == ["caf\xe9"]
+
+
 def test_a_list_is_shortened():
     assert listed(["a", "b"]) == "a, b"
     assert listed("abcde") == "a, b, c and 2 more"

@@ -47,6 +47,13 @@ def test_a_table_with_or_without_a_header(tmp_path, names, lines):
     assert read_transcripts(str(path), tmp_path, names) == SAID
 
 
+@pytest.mark.parametrize("mark", [" ", "\t"])
+@pytest.mark.parametrize("sign", ["\u2028", "\x85", "\x0c", "\x1c"])
+def test_a_line_ends_at_a_line_feed_or_carriage_return_alone(tmp_path, names, sign, mark):
+    path = write(tmp_path / "said.tsv", f"61-1-0{mark}HELLO{sign}WORLD\r61-1-1{mark}YES\n")
+    assert read_transcripts(str(path), tmp_path, names) == {"61-1-0": "HELLO WORLD", "61-1-1": "YES"}
+
+
 def test_none_asked_for_or_none_there(tmp_path, names):
     assert read_transcripts(None, tmp_path, names) == {}
     write(tmp_path / "61" / "61-1.trans.txt", "61-1-0 HELLO\n")
