@@ -42,6 +42,11 @@ def equal_frames(codes: np.ndarray, n_frames: int, seed: int) -> np.ndarray:
     return codes[:, np.random.default_rng(seed).choice(codes.shape[1], n_frames, replace=False)]
 
 
+def fewest_frames(manifest: str | Path, longest_hop: int) -> int:
+    """Frames of a manifest's recordings at the study's lowest rate, `longest_hop` samples a token: on these the rates compare."""
+    return sum(math.ceil(utterance.n_samples / longest_hop) for utterance in read_manifest(manifest))
+
+
 def jackknife(counts: np.ndarray, statistic) -> tuple[np.ndarray, np.ndarray]:
     """95 % interval of a statistic of summed counts, from leaving out one group of utterances at a time.
 
@@ -93,9 +98,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", required=True, type=Path)
     arguments = parser.parse_args()
-    fewest = sum(
-        math.ceil(utterance.n_samples / arguments.longest_hop) for utterance in read_manifest(arguments.manifest)
-    )
+    fewest = fewest_frames(arguments.manifest, arguments.longest_hop)
     with np.load(arguments.codes) as file:
         rows = codebook_rows(file["codes"], file["offsets"], arguments.codebook_size, fewest, arguments.seed)
     write_csv(arguments.output, rows)

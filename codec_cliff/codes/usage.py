@@ -1,14 +1,12 @@
 """How evenly each codebook level is used: codes in order of use, in groups, for the histograms of section 4.4."""
 
 import argparse
-import math
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
-from codec_cliff.codes.codebook import code_counts, equal_frames
-from codec_cliff.corpus.manifest import read_manifest
+from codec_cliff.codes.codebook import code_counts, equal_frames, fewest_frames
 from codec_cliff.errors import exit_cleanly
 from codec_cliff.files import write_csv
 
@@ -46,7 +44,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", required=True, type=Path)
     args = parser.parse_args()
-    fewest = sum(math.ceil(utterance.n_samples / args.longest_hop) for utterance in read_manifest(args.manifest))
+    fewest = fewest_frames(args.manifest, args.longest_hop)
     table = []
     for codec in args.codecs:
         with np.load(args.reconstruction / codec / "codes.npz") as file:

@@ -3,20 +3,15 @@
 Does what zeroing the uncovered taps gives grow with training, as noise beside shrinking neighbours would, or fade?
 """
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-
-from codec_cliff.corpus.store import AudioStore, open_store
-from codec_cliff.device import choose_device
+from codec_cliff.corpus.store import AudioStore
 from codec_cliff.errors import CodecError, exit_cleanly
 from codec_cliff.files import write_csv
-from codec_cliff.metrics.construct import construct
 from codec_cliff.models.dac import TrainedCodec, load_generator
 from codec_cliff.probes.drift import drift_rows
-from codec_cliff.probes.variants import measure
+from codec_cliff.probes.variants import instruments, measure, measuring_arguments
 
 ASKED = ("whole", "zero-uncovered", "zero-covered", "overlapping-chunks")
 FIRST = "decoder.model.0"  # the convolution over tokens
@@ -50,22 +45,10 @@ def along(run_folder: Path, store: AudioStore, scorers: Sequence[object], device
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run-folder", required=True, type=Path)
-    parser.add_argument("--manifest", required=True)
-    parser.add_argument("--store", required=True)
-    parser.add_argument("--metrics", required=True, nargs="+", help="metric:backend, as in stoi:pystoi")
-    parser.add_argument("--cache", default=None)
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--scores", required=True, type=Path)
+    parser = measuring_arguments(__doc__)
     parser.add_argument("--taps", required=True, type=Path)
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    store = open_store(arguments.manifest, arguments.store)
-    scorers = [
-        construct(*pair.split(":"))(store.utterances, arguments.cache, arguments.device) for pair in arguments.metrics
-    ]
-    scores, taps = along(arguments.run_folder, store, scorers, choose_device(arguments.device))
+    scores, taps = along(arguments.run_folder, *instruments(arguments))
     write_csv(arguments.scores, scores)
     write_csv(arguments.taps, taps)
 

@@ -4,7 +4,6 @@ Leaves the scores of every variant of both, an utterance a row, the norms of the
 curves of the losses, and reconstructions as FLAC: as they are, repaired, and in overlapping chunks of the training length.
 """
 
-import argparse
 import contextlib
 import json
 import logging
@@ -18,7 +17,6 @@ from pathlib import Path
 import torch
 
 from codec_cliff.corpus.store import AudioStore, open_store
-from codec_cliff.device import choose_device
 from codec_cliff.errors import TrainingError, exit_cleanly
 from codec_cliff.files import atomic_path, write_csv
 from codec_cliff.metrics.construct import construct
@@ -26,11 +24,10 @@ from codec_cliff.models.codec import CodecFacts
 from codec_cliff.models.dac import TrainedCodec, load_generator
 from codec_cliff.probes.along import FIRST, kept_steps
 from codec_cliff.probes.drift import drift_rows
-from codec_cliff.probes.side_by_side import Trainings, merged, prepare, shared_gpu
+from codec_cliff.probes.side_by_side import Trainings, abandon, begin, shared_gpu, timed_arguments
 from codec_cliff.probes.variants import Variant, measure, variants
 from codec_cliff.reconstruction import write_reconstructions
 from codec_cliff.study.config import Study
-from codec_cliff.study.load import load_study
 
 log = logging.getLogger("full width")
 HEARD = ("whole", "zero-uncovered", "overlapping-chunks")  # variants whose reconstructions are written
@@ -115,24 +112,12 @@ def compare(study: Study, results: Path, device: str, deadline: float) -> None:
     for (name, codec), job in jobs.items():
         outcome = "not done, for want of time" if not job.done() else job.exception() or "done"
         log.info("%s of %s: %s", name, codec, outcome)
-    processes = list((pool._processes or {}).values())
-    pool.shutdown(wait=False, cancel_futures=True)
-    for process in processes:
-        process.terminate()
+    abandon(pool)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--study", required=True, nargs="+", type=Path, help="configurations, each over the one before")
-    parser.add_argument("--corpus", required=True, type=Path, help="the folder that holds the splits")
-    parser.add_argument("--results", required=True, type=Path, help="results/<study>")
-    parser.add_argument("--deadline", required=True, type=float, help="seconds after which no training goes on")
-    parser.add_argument("--finish", required=True, type=float, help="seconds after which nothing is measured")
-    parser.add_argument("--device", default="auto")
-    options = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    study, device, start = load_study(merged(options.study)), choose_device(options.device), time.monotonic()
-    prepare(study, options.corpus, options.results / "data")
+    options = timed_arguments(__doc__).parse_args()
+    study, device, start = begin(options)
     runs = [replace(run, training=replace(run.training, device=device)) for run in study.probe_runs.values()]
     with shared_gpu() if device.startswith("cuda") else contextlib.nullcontext(False):
         trainings = Trainings(runs, options.results, start + options.deadline)

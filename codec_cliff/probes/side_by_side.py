@@ -197,6 +197,14 @@ class Judge:
         write_csv(results / "runs" / codec / "steps" / str(step) / "taps.csv", taps)
 
 
+def abandon(pool: ProcessPoolExecutor) -> None:
+    """End a pool at once, whatever its processes are at."""
+    processes = list((pool._processes or {}).values())
+    pool.shutdown(wait=False, cancel_futures=True)
+    for process in processes:
+        process.terminate()
+
+
 class Court:
     """A pool of measuring processes; where one dies, the pool is made anew and what it had not done is asked again, once."""
 
@@ -241,10 +249,7 @@ class Court:
                 log.warning("not measured: %s (%s)", " ".join(map(str, key)), job.exception())
 
     def close(self) -> None:
-        processes = list((self.pool._processes or {}).values())
-        self.pool.shutdown(wait=False, cancel_futures=True)
-        for process in processes:
-            process.terminate()
+        abandon(self.pool)
 
 
 def gather(results: Path, runs: Sequence[Run]) -> None:
@@ -289,20 +294,32 @@ def work(
     log.info("%d of %d trainings finished, %.0f s in all", finished, len(runs), time.monotonic() - start)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def timed_arguments(description: str | None) -> argparse.ArgumentParser:
+    """A parser of what is trained and measured against the clock."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--study", required=True, nargs="+", type=Path, help="configurations, each over the one before")
     parser.add_argument("--corpus", required=True, type=Path, help="the folder that holds the splits")
     parser.add_argument("--results", required=True, type=Path, help="results/<study>")
     parser.add_argument("--deadline", required=True, type=float, help="seconds after which no training goes on")
     parser.add_argument("--finish", required=True, type=float, help="seconds after which nothing is measured")
-    parser.add_argument("--workers", type=int, default=1, help="trainings at once")
-    parser.add_argument("--judges", type=int, default=1, help="measurements at once")
     parser.add_argument("--device", default="auto")
-    options = parser.parse_args()
+    return parser
+
+
+def begin(options: argparse.Namespace) -> tuple[Study, str, float]:
+    """The study, the device, and when the clock was started (time.monotonic()); the recordings are ready."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     study, device, start = load_study(merged(options.study)), choose_device(options.device), time.monotonic()
     prepare(study, options.corpus, options.results / "data")
+    return study, device, start
+
+
+def main() -> None:
+    parser = timed_arguments(__doc__)
+    parser.add_argument("--workers", type=int, default=1, help="trainings at once")
+    parser.add_argument("--judges", type=int, default=1, help="measurements at once")
+    options = parser.parse_args()
+    study, device, start = begin(options)
     log.info("recordings ready after %.0f s", time.monotonic() - start)
     with shared_gpu() if device.startswith("cuda") else contextlib.nullcontext(False) as shared:
         log.info("%s; NVIDIA's multi-process service: %s", device, "there" if shared else "not there")

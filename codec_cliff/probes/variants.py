@@ -114,8 +114,9 @@ def _score(scorers: Sequence[object], utterance, reference: np.ndarray, degraded
     return found
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def measuring_arguments(description: str | None) -> argparse.ArgumentParser:
+    """A parser of what every measurement of a run needs: the run, the recordings, the metrics, and where the scores go."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--run-folder", required=True, type=Path)
     parser.add_argument("--manifest", required=True)
     parser.add_argument("--store", required=True)
@@ -123,15 +124,25 @@ def main() -> None:
     parser.add_argument("--cache", default=None)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--scores", required=True, type=Path)
-    parser.add_argument("--positions", required=True, type=Path)
-    arguments = parser.parse_args()
+    return parser
+
+
+def instruments(arguments: argparse.Namespace) -> tuple[AudioStore, list[object], str]:
+    """The recordings, the metrics, and the device that the codec is to run on."""
     torch.set_num_threads(1)
-    store, device = open_store(arguments.manifest, arguments.store), choose_device(arguments.device)
+    store = open_store(arguments.manifest, arguments.store)
     scorers = [
         construct(*pair.split(":"))(store.utterances, arguments.cache, arguments.device) for pair in arguments.metrics
     ]
-    codec = TrainedCodec(*load_generator(arguments.run_folder), device)
-    scores, positions = measure(codec, store, scorers)
+    return store, scorers, choose_device(arguments.device)
+
+
+def main() -> None:
+    parser = measuring_arguments(__doc__)
+    parser.add_argument("--positions", required=True, type=Path)
+    arguments = parser.parse_args()
+    store, scorers, device = instruments(arguments)
+    scores, positions = measure(TrainedCodec(*load_generator(arguments.run_folder), device), store, scorers)
     write_csv(arguments.scores, scores)
     write_csv(arguments.positions, positions)
 
