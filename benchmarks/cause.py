@@ -29,6 +29,8 @@ from codec_cliff.study.load import load_study
 log = logging.getLogger("cause")
 ROOT = Path(__file__).resolve().parents[1]
 PILOT = ("config.yaml", "profiles/pilot/study.yaml")
+ARMS, FULL = "pilot", "pilot-full-width"
+OVERLAYS = {ARMS: "profiles/pilot/causes.yaml", FULL: "profiles/pilot/full_width.yaml"}
 ARCHIVE, HOME, FILES = int(15.5 * 2**20), 60 * 2**20, 8  # bytes a file, bytes and files at once
 HEAVY = (".safetensors", ".npy", ".pt", ".flac", ".npz")
 OF_A_MODEL = ("model.safetensors", "config.json", "run.json", "train.csv")
@@ -120,7 +122,7 @@ def started(
         )  # fmt: skip
 
 
-def main() -> None:
+def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", required=True, type=Path)
     parser.add_argument("--output", required=True, type=Path, help="what comes home first")
@@ -132,81 +134,109 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=10)
     parser.add_argument("--judges", type=int, default=8)
     parser.add_argument("--tiny", action="store_true")
-    options = parser.parse_args()
-    start = time.monotonic()
-    for folder in (options.output, options.rest, options.work):
-        folder.mkdir(parents=True, exist_ok=True)
-    logs = options.work / "cause.log"
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S",
-        handlers=[logging.StreamHandler(), logging.FileHandler(logs)],
-    )  # fmt: skip
-    overlays = {"pilot": "profiles/pilot/causes.yaml", "pilot-full-width": "profiles/pilot/full_width.yaml"}
-    studies = {name: [str(ROOT / path) for path in (*PILOT, overlay)] for name, overlay in overlays.items()}
-    if options.tiny:
-        for name, overlay in overlays.items():
-            path = options.work / f"{name}.yaml"
-            path.write_text(yaml.safe_dump(tiny(overlay)))
-            studies[name][-1] = str(path)
-    study = load_study(merged([Path(path) for path in studies["pilot"]]))
-    results = {name: options.work / name for name in studies}
-    prepare(study, options.corpus, results["pilot"] / "data")
-    (results["pilot-full-width"] / "data").mkdir(parents=True, exist_ok=True)
-    for path in (results["pilot"] / "data").iterdir():
-        with contextlib.suppress(FileExistsError):
-            os.link(path, results["pilot-full-width"] / "data" / path.name)
-    log.info("recordings ready after %.0f s", time.monotonic() - start)
+    return parser.parse_args()
 
-    def save_scores() -> None:
-        pack(options.output / "scores.tar.gz", small_files(options.work), options.work, "w:gz")
 
-    save_scores()
-    device = choose_device("auto")
-    with shared_gpu() if device.startswith("cuda") else contextlib.nullcontext(False) as shared:
-        log.info("%s; multi-process service: %s", device, "there" if shared else "not there")
-        spent = time.monotonic() - start
-        arms, train, end = (
-            part - spent
-            for part in (options.arms * options.seconds, options.train * options.seconds, options.seconds - 35)
-        )
-        more = ["--workers", str(options.workers), "--judges", str(options.judges)]
-        more += ["--deadline", f"{arms:.0f}", "--finish", f"{end:.0f}"]
-        halves = [started("side_by_side", studies["pilot"], options.corpus, results["pilot"], logs, more)]
-        begun = time.monotonic()
-        while halves[0].poll() is None and "trainings ended" not in logs.read_text():
+class Session:
+    """The time and the folders of one command: both studies' configurations and results, and what has been packed of them."""
+
+    def __init__(self, options: argparse.Namespace):
+        self.options, self.start, self.packed = options, time.monotonic(), False
+        for folder in (options.output, options.rest, options.work):
+            folder.mkdir(parents=True, exist_ok=True)
+        self.log_file = options.work / "cause.log"
+        self.studies = {name: [str(ROOT / path) for path in (*PILOT, overlay)] for name, overlay in OVERLAYS.items()}
+        if options.tiny:
+            for name, overlay in OVERLAYS.items():
+                path = options.work / f"{name}.yaml"
+                path.write_text(yaml.safe_dump(tiny(overlay)))
+                self.studies[name][-1] = str(path)
+        self.arms = load_study(merged([Path(path) for path in self.studies[ARMS]]))
+        self.results = {name: options.work / name for name in self.studies}
+
+    @property
+    def gone(self) -> float:
+        return time.monotonic() - self.start
+
+    def read_recordings(self) -> None:
+        """Manifests and stores of the arms; the full width has links to them."""
+        prepare(self.arms, self.options.corpus, self.results[ARMS] / "data")
+        (self.results[FULL] / "data").mkdir(parents=True, exist_ok=True)
+        for path in (self.results[ARMS] / "data").iterdir():
+            with contextlib.suppress(FileExistsError):
+                os.link(path, self.results[FULL] / "data" / path.name)
+
+    def begin(self, module: str, name: str, train: float, *more: str) -> subprocess.Popen:
+        """One half, which trains until `train` seconds of the session are gone."""
+        end = self.options.seconds - 35
+        times = ["--deadline", f"{train - self.gone:.0f}", "--finish", f"{end - self.gone:.0f}"]
+        results = self.results[name]
+        return started(module, self.studies[name], self.options.corpus, results, self.log_file, [*times, *more])
+
+    def run(self) -> None:
+        """The arms, then the full width; whatever becomes of them, scores and models are packed as they come."""
+        options = self.options
+        end_of_arms, end_of_training = options.arms * options.seconds, options.train * options.seconds
+        more = ("--workers", str(options.workers), "--judges", str(options.judges))
+        halves = [self.begin("side_by_side", ARMS, end_of_arms, *more)]
+        while halves[0].poll() is None and "trainings ended" not in self.log_file.read_text():
             time.sleep(0.5)
-            if time.monotonic() - begun > arms + 5:  # a training may be slow to stop; it has kept its checkpoint
+            if self.gone > end_of_arms + 5:  # a training may be slow to stop; it has kept its checkpoint
                 break
-        gone = time.monotonic() - begun
-        times = ["--deadline", f"{train - gone:.0f}", "--finish", f"{end - gone:.0f}"]
-        full = results["pilot-full-width"]
-        halves.append(started("full_width", studies["pilot-full-width"], options.corpus, full, logs, times))
-        packed = False
+        halves.append(self.begin("full_width", FULL, end_of_training))
         last = time.monotonic()
-        while time.monotonic() - start < options.seconds - 25 and any(half.poll() is None for half in halves):
+        while self.gone < options.seconds - 25 and any(half.poll() is None for half in halves):
             time.sleep(1)
             if time.monotonic() - last > 30:
                 last = time.monotonic()
                 with contextlib.suppress(OSError):
-                    save_scores()
-            over = time.monotonic() - start > options.train * options.seconds
-            if not packed and (over or halves[0].poll() is not None):
-                pack_models(options.work, results["pilot"], list(study.probe_runs), options.output, options.rest)
-                packed = True
+                    self.save_scores()
+            if self.gone > end_of_training or halves[0].poll() is not None:
+                self.pack_models()
         for half in halves:
             log.info("%s: exit %s", half.args[2], half.poll())
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(half.pid, signal.SIGKILL)  # its trainings too
-        if not packed:
-            pack_models(options.work, results["pilot"], list(study.probe_runs), options.output, options.rest)
-        pack_sound(options.work, results["pilot-full-width"], options.output, options.rest)
-        save_scores()
-    listed = [
-        f"{path.parent.name}/{path.name} {path.stat().st_size / 2**20:.1f} MiB"
-        for folder in (options.output, options.rest)
-        for path in sorted(folder.iterdir())
-    ]
-    log.info("%.0f s: %s", time.monotonic() - start, ", ".join(listed))
+
+    def save_scores(self) -> None:
+        pack(self.options.output / "scores.tar.gz", small_files(self.options.work), self.options.work, "w:gz")
+
+    def pack_models(self) -> None:
+        """Once."""
+        if not self.packed:
+            codecs = list(self.arms.probe_runs)
+            pack_models(self.options.work, self.results[ARMS], codecs, self.options.output, self.options.rest)
+            self.packed = True
+
+    def pack_what_is_left(self) -> None:
+        self.pack_models()
+        pack_sound(self.options.work, self.results[FULL], self.options.output, self.options.rest)
+        self.save_scores()
+
+    @property
+    def archives(self) -> str:
+        return ", ".join(
+            f"{path.parent.name}/{path.name} {path.stat().st_size / 2**20:.1f} MiB"
+            for folder in (self.options.output, self.options.rest)
+            for path in sorted(folder.iterdir())
+        )
+
+
+def main() -> None:
+    session = Session(parsed())
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S",
+        handlers=[logging.StreamHandler(), logging.FileHandler(session.log_file)],
+    )  # fmt: skip
+    session.read_recordings()
+    log.info("recordings ready after %.0f s", session.gone)
+    session.save_scores()
+    device = choose_device("auto")
+    with shared_gpu() if device.startswith("cuda") else contextlib.nullcontext(False) as shared:
+        log.info("%s; multi-process service: %s", device, "there" if shared else "not there")
+        session.run()
+        session.pack_what_is_left()
+    log.info("%.0f s: %s", session.gone, session.archives)
 
 
 if __name__ == "__main__":
