@@ -87,9 +87,9 @@ PARTS = ("numerator", "denominator")
 def trainings(study: Study, results: Path, codec: str) -> dict[int, str]:
     """Seed -> codec id of the measured trainings that differ from `codec` in their seed alone, itself included."""
     run = study.runs[codec]
-    same = {study.seed: codec} | {
-        other.seed: name for name, other in study.probe_runs.items() if arm_of(other) == arm_of(run)
-    }
+    # last, the run itself: an arm of the probes may be its equal under another name (19 tokens)
+    same = {other.seed: name for name, other in study.probe_runs.items() if arm_of(other) == arm_of(run)}
+    same |= {study.seed: codec}
     return {seed: name for seed, name in same.items() if name == codec or (results / "metrics" / name).is_dir()}
 
 

@@ -11,8 +11,11 @@ from codec_cliff.statistics.claims import (
     Quantity,
     claims,
     judge,
+    trainings,
     verdicts,
 )
+from codec_cliff.statistics.seeds import arm_of
+from codec_cliff.study.load import load_study
 from tests.report.fixtures import built, demo_config
 
 
@@ -56,6 +59,18 @@ def test_a_difference_is_that_of_the_summary(demo):
     assert row["value"] == pytest.approx(values[0] - values[1])
     assert row["low"] < row["value"] < row["high"]
     assert row["verdict"] == "agrees, one training"  # the fabricated study has the paper's cliff, and one seed
+
+
+def test_a_run_stands_for_itself_beside_an_equal_arm_of_the_probes(tmp_path):
+    """19 tokens a clip and the fixed tokens of Table 4 are one arm: the probes' name for it, unmeasured, hides no run."""
+    config = demo_config()
+    config["probes"] |= {"batch_seconds": 218.88, "arms": [{"frame_rate": 6.25, "tokens": [19], "seeds": [0, 1]}]}
+    study = load_study(config)
+    codec = "6.25hz-fixed-tokens"
+    assert arm_of(study.runs["6.25hz-19-tokens"]) == arm_of(study.runs[codec])
+    assert trainings(study, tmp_path, codec) == {0: codec}
+    (tmp_path / "metrics" / "6.25hz-19-tokens-seed1").mkdir(parents=True)
+    assert trainings(study, tmp_path, codec) == {0: codec, 1: "6.25hz-19-tokens-seed1"}
 
 
 def test_a_rate_that_the_study_lacks_is_not_tested(tmp_path):
