@@ -17,6 +17,7 @@ from tests.paths import ROOT
 DOCS = ROOT / "docs"
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 NAMED = re.compile(r"^# (?P<path>[\w./]+\.\w+)(?:, below: (?P<anchor>.*))?$")
+OWN = re.compile(r"(?<![\w/.])(?:codec_cliff|workflow|tests|benchmarks|profiles|envs)/[\w./]*\w\.(?:py|ya?ml|smk|md)\b")
 PLANNED = "# planned only in the tests"
 FOLLOWED = (
     "new_site",
@@ -159,6 +160,15 @@ def test_every_page_is_followed_and_every_command_is_one_that_the_tests_know():
             for line in block.text.splitlines() if block.language == "sh" else []:
                 assert line.startswith(("# planned only in the tests: ", "uv run ", "cat ", "head ")), line
                 assert not (block.text.startswith(PLANNED) and line.startswith("uv run ") and "snakemake" not in line)
+
+
+def test_files_of_the_project_that_a_page_names_are_there():
+    pages = [*DOCS.glob("*.md"), *ROOT.glob("*.md"), *ROOT.glob("profiles/**/*.md"), ROOT / "results" / "README.md"]
+    heads = [NAMED.match(block.text.partition("\n")[0]) for page in DOCS.glob("*.md") for block in blocks(page.stem)]
+    made = {head["path"] for head in heads if head}
+    named = {path for page in pages for path in re.findall(OWN, page.read_text())}
+    assert len(named) > 20
+    assert sorted(path for path in named - made if not (ROOT / path).exists()) == []
 
 
 @pytest.mark.parametrize("name", [path.stem for path in DOCS.glob("*.md")])
