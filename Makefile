@@ -6,6 +6,9 @@ UV := $(shell command -v uv || echo .tools/bin/uv)
 CERTIFICATES := "Where the fault above is a certificate (a proxy that signs TLS anew), set SSL_CERT_FILE and PIP_CERT to the file of your" \
 	"site, or UV_SYSTEM_CERTS=1 to use those of the system; where it is the address, set HTTPS_PROXY."
 
+# Compiled once, for every job is a Python of its own, and where PYTHONDONTWRITEBYTECODE is set none keeps what it compiles.
+export UV_COMPILE_BYTECODE := 1
+
 .PHONY: demo test check offline-study rehearsal
 
 demo: .venv
