@@ -18,7 +18,6 @@ from codec_cliff.study.load import load_study
 from codec_cliff.training.step import build_networks, discriminator_gradients, generator_gradients
 from tests.report.fixtures import paper_config
 
-
 NO_KERNEL = {"empty", "empty_like", "new_empty", "empty_strided", "_unsafe_view", "detach", "alias"}
 
 
