@@ -16,7 +16,7 @@ from codec_cliff.paper.scale import choices, differences, statement
 from codec_cliff.paper.values import paper
 from codec_cliff.report import charts, extras, mechanism, quality
 from codec_cliff.report.clips import Listening, codec_name, listening
-from codec_cliff.report.layout import Table, number
+from codec_cliff.report.layout import Table, number, read_markdown
 from codec_cliff.report.verdict import tally, verdict
 from codec_cliff.statistics.results import Results, Row
 from codec_cliff.study.arguments import study_arguments
@@ -118,6 +118,7 @@ def _probes(results: Results) -> dict[str, Any]:
         "probe_verdicts": results.rows("probes/verdicts.csv") + results.rows("probes/quality_verdicts.csv"),
         "probe_tables": extras.shown_tables(results, "probe_*"),
         "probe_pictures": extras.pictures(results, "probe_*"),
+        "training_clips": read_markdown(TEMPLATES / "training_clips.md"),
         "cost_tables": extras.shown_tables(results, "cost*"),
     }
 

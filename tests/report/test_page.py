@@ -11,6 +11,7 @@ from codec_cliff.report.layout import Cell, Line, Table, write_table
 from codec_cliff.report.page import render
 from codec_cliff.statistics.results import Results
 from codec_cliff.study.load import load_study
+from tests.paths import ROOT
 from tests.report.fixtures import CONTROL, built, demo_config, paper_config
 
 VOID = {"meta", "br", "hr", "img", "link", "input", "path", "use", "rect", "line"}
@@ -68,6 +69,17 @@ def test_the_page_holds_every_table_and_every_codec(demo, page):
     assert "repaired minus fixed duration: +" in text
     assert "nan" not in text.lower().split()
     assert len(outline.ids) == len(set(outline.ids))
+
+
+def test_published_codecs_training_clips_stand_on_the_page_as_in_the_docs(page):
+    rows = [
+        [line for line in (ROOT / path).read_text().splitlines() if line.startswith("|")]
+        for path in ("docs/training_clips.md", "codec_cliff/report/templates/training_clips.md")
+    ]
+    assert rows[0] == rows[1]
+    text = " ".join(Outline(page).text)
+    assert "MUFFIN" in text
+    assert "DualCodec" in text
 
 
 def test_a_page_for_a_repository_holds_no_speech(demo):
