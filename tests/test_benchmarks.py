@@ -19,7 +19,7 @@ def test_degradations_of_synthetic_speech(tmp_path):
 
 
 def test_the_gpus_benchmark_rehearses_on_a_cpu(tmp_path):
-    """Parts that the interpreter of Triton does not slow down to minutes; a step by the kernels is tests/training/test_gpu_step.py's."""
+    """Parts that Triton's interpreter does not slow down to minutes; a step by the kernels: tests/training/test_gpu_step.py."""
     parts = ["card", "memory", "choosing", "resume"]
     command = [sys.executable, "-m", "benchmarks.gpu", "--tiny", "--output", str(tmp_path), "--only", *parts]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
