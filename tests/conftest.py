@@ -1,5 +1,7 @@
 """Fixtures that several test files share: a legal configuration, a tiny run, and a small audio store."""
 
+import os
+
 import numpy as np
 import pytest
 import soundfile
@@ -10,6 +12,8 @@ from codec_cliff.corpus.store import AudioStore, open_store, write_store
 from codec_cliff.study.config import Run
 from codec_cliff.study.load import load_study
 from tests.paths import ROOT
+
+os.environ.pop("UV_COMPILE_BYTECODE", None)  # make sets it; environments that tests make serve a command or two
 
 
 @pytest.fixture
