@@ -15,7 +15,7 @@ demo: .venv
 	$(UV) run snakemake --profile profiles/demo
 
 test: .venv
-	OMP_NUM_THREADS=1 $(UV) run pytest --numprocesses=logical --dist=loadfile  # a file's tests share what they set up
+	OMP_NUM_THREADS=1 $(UV) run pytest --numprocesses=logical --dist=loadfile --no-loadscope-reorder  # a file's tests share what they set up; the longest files are first
 
 # What the main environment can run of the paper's study in small: from an empty clone to the page, without a network.
 offline-study: .venv

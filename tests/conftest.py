@@ -16,6 +16,20 @@ from tests.paths import ROOT
 os.environ.pop("UV_COMPILE_BYTECODE", None)  # make sets it; environments that tests make serve a command or two
 
 
+LONGEST_FIRST = ("slurm", "internet", "workflow", "test_docs.py", "training", "test_package.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files of minutes begin first, so that no process is left alone with one at the end; within them nothing changes."""
+    tests = ROOT / "tests"
+
+    def rank(item: pytest.Item) -> int:
+        first = item.path.relative_to(tests).parts[0]
+        return LONGEST_FIRST.index(first) if first in LONGEST_FIRST else len(LONGEST_FIRST)
+
+    items.sort(key=rank)
+
+
 @pytest.fixture
 def paper_config() -> dict:
     """config.yaml as a fresh dict."""

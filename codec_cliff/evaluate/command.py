@@ -109,9 +109,8 @@ def _say(
 
 def _conclude(output: Path, said: Sequence[Finding], n_problems: int) -> None:
     for finding in said:
-        print(
-            f"{finding.system}, {finding.n_files} of {finding.n_recordings} files: {' '.join(finding.sentences) or '-'}"
-        )
+        remarks = " ".join(finding.sentences) or "Nothing to remark."
+        print(f"{finding.system}, {finding.n_files} of {finding.n_recordings} files: {remarks}")
     print((output / "table.md").read_text(encoding="utf-8"))
     print(f"{output / 'report.html'}: the page; {output / 'problems.csv'}: {n_problems} problems")
 
