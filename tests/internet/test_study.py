@@ -4,6 +4,7 @@
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -112,6 +113,22 @@ def test_every_file_is_the_published_one_by_its_checksum(downloaded, rehearsal):
 
 def test_nobody_was_asked_whom_no_pin_names(downloaded, rehearsal):
     assert rehearsal.internet.unknown == []
+
+
+def test_folders_are_evaluated_by_the_papers_backends_with_what_was_downloaded(downloaded, rehearsal):
+    folder = rehearsal.clone.folder
+    shutil.copytree(folder / "data/LibriSpeech/test-clean", folder / "mine")
+    command = (
+        "uv run codec-cliff evaluate data/LibriSpeech/test-clean mine --backends paper --metrics stoi,wer,naturalness"
+    )
+    finished = rehearsal.offline(f"{command} --output results/evaluated --without-recordings")
+    assert finished.returncode == 0, finished.stdout[-4000:]
+    assert rehearsal.tried == []
+    table = (folder / "results/evaluated/table.md").read_text()
+    assert f"| mine | {rehearsals.TEST} of {rehearsals.TEST} |" in table
+    for backend in ("pystoi", "mms_1b_all", "utmos22_strong"):
+        assert backend in table
+    assert (folder / "results/evaluated/report.html").exists()
 
 
 @pytest.fixture(scope="module")
