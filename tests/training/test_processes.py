@@ -2,6 +2,7 @@
 
 import csv
 import json
+import multiprocessing
 import os
 import random
 import resource
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from multiprocessing.process import BaseProcess
 
 import pytest
 import torch
@@ -17,8 +19,11 @@ from safetensors.torch import load_file
 
 from codec_cliff.study.load import load_study
 from tests.conftest import ROOT, tiny_config
+from tests.training import train_tiny
 
 KILLS = 20
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["tests.training.train_tiny", "torch._dynamo"])
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +43,18 @@ def start(arguments: list[str], **options) -> subprocess.Popen:
     )
 
 
+def begin(run, stem, folder) -> BaseProcess:
+    """A training in a process that has imported everything before: imports would be most of the time of twenty starts."""
+    process = FORKS.Process(target=train_tiny.main, args=(json.dumps(run.to_dict()), str(stem), str(folder)))
+    process.start()
+    return process
+
+
+def end(process: BaseProcess) -> None:
+    process.join(900)
+    assert process.exitcode == 0
+
+
 def finish(process: subprocess.Popen) -> str:
     output, _ = process.communicate(timeout=900)
     assert process.returncode == 0, output
@@ -51,25 +68,27 @@ def assert_same_weights(one, other) -> None:
 
 
 @pytest.mark.slow
-def test_kill_minus_nine_at_twenty_random_moments_loses_nothing(tiny_run, stem, tmp_path):
+def test_kill_minus_nine_at_twenty_random_moments_loses_nothing(tiny_run, stem, tmp_path, monkeypatch):
     """Some kills strike a checkpoint half written, for one is written after every step."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("TQDM_DISABLE", "1")
     run = replace(tiny_run, training=replace(tiny_run.training, steps=400, checkpoint_every_seconds=1e-9))
-    finish(start(command(run, stem, tmp_path / "whole")))
+    end(begin(run, stem, tmp_path / "whole"))
     moments, killed, resumed_at = random.Random(0), 0, []
     while killed < KILLS:
-        process = start(command(run, stem, tmp_path / "killed"))
+        process = begin(run, stem, tmp_path / "killed")
         table = tmp_path / "killed" / "train.csv"
         rows = table.read_text().count("\n") if table.exists() else 0
-        while process.poll() is None and (not table.exists() or table.read_text().count("\n") <= rows):
-            time.sleep(0.02)  # imports take seconds: wait until it trains
+        while process.is_alive() and (not table.exists() or table.read_text().count("\n") <= rows):
+            time.sleep(0.02)  # until it trains
         time.sleep(moments.uniform(0, 1.0))
-        assert process.poll() is None, "finished before it was killed often enough: give it more steps"
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+        assert process.is_alive(), "finished before it was killed often enough: give it more steps"
+        process.kill()
+        process.join()
         killed += 1
         with open(table, newline="") as file:  # a kill may strike before the first line: then there is only the header
             resumed_at.append([row["step"] for row in csv.DictReader(file)][-1:])
-    finish(start(command(run, stem, tmp_path / "killed")))
+    end(begin(run, stem, tmp_path / "killed"))
     print(f"killed {killed} times, after logging steps {resumed_at}")
     assert_same_weights(tmp_path / "whole", tmp_path / "killed")
 
