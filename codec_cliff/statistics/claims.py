@@ -87,10 +87,9 @@ PARTS = ("numerator", "denominator")
 def trainings(study: Study, results: Path, codec: str) -> dict[int, str]:
     """Seed -> codec id of the measured trainings that differ from `codec` in their seed alone, itself included."""
     run = study.runs[codec]
-    # last, the run itself: an arm of the probes may be its equal under another name (19 tokens)
-    same = {other.seed: name for name, other in study.probe_runs.items() if arm_of(other) == arm_of(run)}
-    same |= {study.seed: codec}
-    return {seed: name for seed, name in same.items() if name == codec or (results / "metrics" / name).is_dir()}
+    equal = [name for name, other in study.probe_runs.items() if arm_of(other) == arm_of(run)]
+    measured = [name for name in equal if (results / "metrics" / name).is_dir()]  # one seed may have several names
+    return {study.probe_runs[name].seed: name for name in measured} | {study.seed: codec}
 
 
 def seed_spread(study: Study, results: Path, figure: Figure) -> Spread:

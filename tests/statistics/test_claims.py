@@ -73,6 +73,17 @@ def test_a_run_stands_for_itself_beside_an_equal_arm_of_the_probes(tmp_path):
     assert trainings(study, tmp_path, codec) == {0: codec, 1: "6.25hz-19-tokens-seed1"}
 
 
+def test_of_two_names_of_one_training_the_measured_one_counts(tmp_path):
+    config = demo_config()
+    arms = [{"frame_rate": 6.25, "tokens": [19], "protocols": ["fixed-tokens"], "seeds": [1]}]
+    config["probes"] |= {"batch_seconds": 218.88, "arms": arms}
+    study = load_study(config)
+    codec = "6.25hz-fixed-tokens"
+    for measured in (f"{codec}-seed1", "6.25hz-19-tokens-seed1"):
+        (tmp_path / measured / "metrics" / measured).mkdir(parents=True)
+        assert trainings(study, tmp_path / measured, codec) == {0: codec, 1: measured}
+
+
 def test_a_rate_that_the_study_lacks_is_not_tested(tmp_path):
     config = demo_config()
     config["tables"]["fixed_tokens"] = [50, 12.5, 6.25]
