@@ -16,7 +16,6 @@ from codec_cliff.models.gpu import layers
 from codec_cliff.models.gpu.switches import NONE, Ways, chosen
 from codec_cliff.study.load import load_study
 from codec_cliff.training.step import build_networks, discriminator_gradients, generator_gradients
-from tests.report.fixtures import paper_config
 
 NO_KERNEL = {"empty", "empty_like", "new_empty", "empty_strided", "_unsafe_view", "detach", "alias"}
 
@@ -42,9 +41,9 @@ def on_meta(monkeypatch):
     monkeypatch.setattr(layers, "precision", lambda x: x.dtype)
 
 
-def launches(ways: Ways, monkeypatch) -> Counter[str]:
+def launches(config: dict, ways: Ways, monkeypatch) -> Counter[str]:
     """Of the gradients of a step of 72 clips of 0.38 s at 50 Hz, float32."""
-    run = load_study(paper_config()).runs["50hz"]
+    run = load_study(config).runs["50hz"]
     networks, mode = build_networks(run, "meta"), Launches()
     monkeypatch.setattr(
         GridExecutor, "__call__", lambda kernel, *_, **__: mode.counts.update([f"triton {kernel.fn.__name__}"])
@@ -57,9 +56,9 @@ def launches(ways: Ways, monkeypatch) -> Counter[str]:
     return mode.counts
 
 
-def test_what_our_ways_launch(on_meta, monkeypatch):
+def test_what_our_ways_launch(on_meta, paper_config, monkeypatch):
     """Snake, weight norm, leaky ReLU and the distances of feature maps are one kernel a layer; in torch each is several."""
-    theirs, ours = launches(NONE, monkeypatch), launches(Ways(), monkeypatch)
+    theirs, ours = (launches(paper_config, ways, monkeypatch) for ways in (NONE, Ways()))
     assert not any(name.startswith("triton") for name in theirs)
     for name in ("sin_", "reciprocal", "leaky_relu", "leaky_relu_backward", "_weight_norm_interface"):
         assert theirs[name] > 0, name
