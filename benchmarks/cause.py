@@ -1,6 +1,6 @@
 """Everything about the cause in one command on a lent card: the pilot's arms, then the full width, packed to come home.
 
-    python -m benchmarks.cause --corpus DIR --output DIR --rest DIR [--seconds 540] [--workers 10] [--tiny]
+    python -m benchmarks.cause --corpus DIR --output DIR --rest DIR [--seconds 540] [--workers 10] [--only-arms] [--tiny]
 
 The halves take turns, for a kernel of the full width fills the card and every tiny one would wait behind it (58 ms a step instead of
 some). They are processes of their own; whatever becomes of them, what there is gets packed: `scores.tar.gz` anew every half minute,
@@ -34,6 +34,7 @@ OVERLAYS = {ARMS: "profiles/pilot/causes.yaml", FULL: "profiles/pilot/full_width
 ARCHIVE, HOME, FILES = int(15.5 * 2**20), 60 * 2**20, 8  # bytes a file, bytes and files at once
 HEAVY = (".safetensors", ".npy", ".pt", ".flac", ".npz")
 OF_A_MODEL = ("model.safetensors", "config.json", "run.json", "train.csv")
+UNFINISHED = ("checkpoint.pt", "config.json", "train.csv")  # from which another machine goes on
 TINY = {
     "model": {"encoder_dim": 4, "decoder_dim": 32, "codebook_size": 16},
     "training": {"steps": 6, "log_every_steps": 2, "keep_steps": [2, 4], "warmup_steps": 2},
@@ -89,10 +90,13 @@ def groups(folders: Sequence[list[Path]]) -> list[list[Path]]:
 
 
 def pack_models(work: Path, results: Path, codecs: Sequence[str], output: Path, rest: Path) -> None:
-    """The finished models by rank: archives into `output` while they fit beside what lies there, then into `rest`."""
-    folders = [results / "runs" / codec for codec in codecs]
-    finished = [[folder / name for name in OF_A_MODEL] for folder in folders if (folder / "run.json").exists()]
-    _place(work, groups(finished), "models", output, rest)
+    """Models by rank, the unfinished as checkpoints: into `output` while they fit beside what lies there, then into `rest`."""
+    kept = []
+    for folder in (results / "runs" / codec for codec in codecs):
+        names = OF_A_MODEL if (folder / "run.json").exists() else UNFINISHED
+        if (folder / names[0]).exists():
+            kept.append([folder / name for name in names])
+    _place(work, groups(kept), "models", output, rest)
 
 
 def pack_sound(work: Path, results: Path, output: Path, rest: Path) -> None:
@@ -133,6 +137,8 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--train", type=float, default=0.8, help="the same of the full width, which begins then")
     parser.add_argument("--workers", type=int, default=10)
     parser.add_argument("--judges", type=int, default=8)
+    parser.add_argument("--only-arms", action="store_true", help="nothing of the full width")
+    parser.add_argument("--codecs", nargs="+", help="these arms in this order (default: all by rank)")
     parser.add_argument("--tiny", action="store_true")
     return parser.parse_args()
 
@@ -177,13 +183,16 @@ class Session:
         """The arms, then the full width; whatever becomes of them, scores and models are packed as they come."""
         options = self.options
         end_of_arms, end_of_training = options.arms * options.seconds, options.train * options.seconds
-        more = ("--workers", str(options.workers), "--judges", str(options.judges))
+        more = ["--workers", str(options.workers), "--judges", str(options.judges)]
+        if options.codecs:
+            more += ["--codecs", *options.codecs]
         halves = [self.begin("side_by_side", ARMS, end_of_arms, *more)]
         while halves[0].poll() is None and "trainings ended" not in self.log_file.read_text():
             time.sleep(0.5)
             if self.gone > end_of_arms + 5:  # a training may be slow to stop; it has kept its checkpoint
                 break
-        halves.append(self.begin("full_width", FULL, end_of_training))
+        if not options.only_arms:
+            halves.append(self.begin("full_width", FULL, end_of_training))
         last = time.monotonic()
         while self.gone < options.seconds - 25 and any(half.poll() is None for half in halves):
             time.sleep(1)
@@ -191,7 +200,8 @@ class Session:
                 last = time.monotonic()
                 with contextlib.suppress(OSError):
                     self.save_scores()
-            if self.gone > end_of_training or halves[0].poll() is not None:
+            trained = options.only_arms and self.gone > end_of_arms + 8
+            if trained or self.gone > end_of_training or halves[0].poll() is not None:
                 self.pack_models()
         for half in halves:
             log.info("%s: exit %s", half.args[2], half.poll())

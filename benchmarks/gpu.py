@@ -36,6 +36,7 @@ from benchmarks.official import OfficialStep
 from codec_cliff.corpus.manifest import Utterance, write_manifest
 from codec_cliff.corpus.store import open_store
 from codec_cliff.models.gpu.switches import NONE, Ways, chosen
+from codec_cliff.probes.side_by_side import merged
 from codec_cliff.study.config import Run
 from codec_cliff.study.load import load_study
 from codec_cliff.training.clips import step_clips
@@ -341,6 +342,25 @@ class Bench:
         free()
         bench.step("ours, 9 x 3.04 s at 6.25 Hz", ALL)
 
+    def small(self) -> None:
+        """The pilot's models, no discriminators and float32: what of the above pays where every layer is narrow."""
+        config = merged([ROOT / "config.yaml", ROOT / "profiles/pilot/study.yaml"])
+        if self.tiny:
+            config["model"] |= {"encoder_dim": 4, "decoder_dim": 32, "n_codebooks": 2, "codebook_size": 16}
+        run = load_study(config).runs["6.25hz-fixed-tokens"]
+        bench = Bench.__new__(Bench)
+        bench.__dict__ |= self.__dict__
+        bench.networks, bench.run = None, run if not self.tiny else replace(run, clip_samples=run.clip_samples // 19)
+        bench.audio = torch.randn(run.batch_clips, 1, bench.run.clip_samples, device=DEVICE) * 0.1
+        bench.levels = torch.full((run.batch_clips,), run.model.n_codebooks, device=DEVICE)
+        stepper = bench.step("small, all, captured", ALL)
+        bench.profile(stepper)
+        bench.step("small, as torch does it, captured", NONE)
+        bench.step("small, Snake fused alone, captured", replace(NONE, snake=True))
+        bench.step("small, all, TF32, captured", ALL, matmul_tf32=True, cudnn_tf32=True)
+        for name in ("dilated", "fill", "last"):
+            bench.step(f"small, all but {name}, captured", replace(ALL, **{name: False}))
+
     def official_tokens(self, bench: "Bench") -> None:
         step = OfficialStep(bench.run, DEVICE)
         timed(lambda: step(bench.audio), 3)
@@ -521,7 +541,7 @@ def synthetic_store(tiny: bool) -> Iterator[Path]:
 
 
 PARTS = [
-    *("card", "official", "ours", "memory", "choosing", "resume", "trainer", "tokens", "largest", "without"),
+    *("card", "official", "ours", "memory", "choosing", "resume", "trainer", "tokens", "largest", "small", "without"),
     *("gradients", "agreement", "deterministic", "eager", "before", "alone", "shapes"),
 ]
 

@@ -29,7 +29,7 @@ import yaml
 
 from codec_cliff.corpus.store import AudioStore, open_store
 from codec_cliff.device import choose_device
-from codec_cliff.errors import exit_cleanly
+from codec_cliff.errors import ConfigError, exit_cleanly
 from codec_cliff.files import write_csv
 from codec_cliff.metrics.construct import construct
 from codec_cliff.models.dac import TrainedCodec, load_generator
@@ -268,12 +268,22 @@ def gather(results: Path, runs: Sequence[Run]) -> None:
                 target.write_text("\n".join([header, *body]) + "\n")
 
 
+def asked_for(study: Study, codecs: Sequence[str] | None) -> list[Run]:
+    """The probe runs of these names in the names' order, or all by rank; ConfigError on a name that is none."""
+    if unknown := sorted(set(codecs or ()) - set(study.probe_runs)):
+        raise ConfigError(
+            f"--codecs {' '.join(unknown)}: no probe run is called so; there are {', '.join(study.probe_runs)}"
+        )
+    return [study.probe_runs[codec] for codec in codecs or study.probe_runs]
+
+
 def work(
-    study: Study, results: Path, device: str, seconds: float, finish: float, workers: int, judges: int, shared: bool
-) -> None:
+    study: Study, chosen: Sequence[Run], results: Path, device: str, seconds: float, finish: float,
+    workers: int, judges: int, shared: bool,
+) -> None:  # fmt: skip
     """Train until `seconds` from now, measure until `finish` seconds from now."""
     start = time.monotonic()
-    runs = [replace(run, training=replace(run.training, device=device)) for run in study.probe_runs.values()]
+    runs = [replace(run, training=replace(run.training, device=device)) for run in chosen]
     if device.startswith("cuda") and not shared:
         runs.sort(key=lambda run: run.training.steps)  # processes take turns: what is short first
     trainings = Trainings(runs, results, start + seconds)
@@ -318,14 +328,16 @@ def main() -> None:
     parser = timed_arguments(__doc__)
     parser.add_argument("--workers", type=int, default=1, help="trainings at once")
     parser.add_argument("--judges", type=int, default=1, help="measurements at once")
+    parser.add_argument("--codecs", nargs="+", help="these runs, in this order (default: all by rank)")
     options = parser.parse_args()
     study, device, start = begin(options)
+    runs = asked_for(study, options.codecs)
     log.info("recordings ready after %.0f s", time.monotonic() - start)
     with shared_gpu() if device.startswith("cuda") else contextlib.nullcontext(False) as shared:
         log.info("%s; NVIDIA's multi-process service: %s", device, "there" if shared else "not there")
         spent = time.monotonic() - start
         times = options.deadline - spent, options.finish - spent
-        work(study, options.results, device, *times, options.workers, options.judges, shared)
+        work(study, runs, options.results, device, *times, options.workers, options.judges, shared)
 
 
 if __name__ == "__main__":
