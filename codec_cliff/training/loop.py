@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import signal
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -74,6 +75,8 @@ def set_arithmetic(precision: str, device: str, threads: int, deterministic: boo
     """How the process computes: threads, what the GPU may round, in which order it adds, and memory that is kept."""
     torch.set_num_threads(threads)
     if device.startswith("cuda"):
+        # clips are chosen on a thread beside the one that launches, which at Python's usual 5 ms waited that long at every operation
+        sys.setswitchinterval(5e-5)
         torch.backends.cudnn.benchmark = False  # trying every kernel takes most of a minute a start, and gains nothing
         if deterministic:
             os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

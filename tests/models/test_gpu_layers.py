@@ -6,12 +6,15 @@ os.environ.setdefault("TRITON_INTERPRET", "1")  # before Triton is imported anyw
 
 import pytest
 import torch
+import yaml
 from dac.nn.layers import snake as dac_snake
 from torch import nn
 
 from codec_cliff.models.gpu import kernels, layers
 from codec_cliff.models.gpu.products import FromOneChannel, ToOneChannel
 from codec_cliff.models.gpu.spectra import reflect, spectra
+from codec_cliff.study.load import load_study
+from tests.paths import ROOT
 
 SHAPES = [(2, 5, 77), (1, 96, 130), (3, 64, 1), (2, 3, 600)]
 
@@ -138,6 +141,15 @@ def test_snake_of_clips_with_gaps_between_them():
         lambda x, a: kernels.Snake.apply(laid_out(x, True)[:, :, :61], None, a),
         lambda x, a: dac_snake(x[:, :, :61], a), [x, alpha],
     )  # fmt: skip
+
+
+def test_the_largest_batch_fits_what_a_card_can_launch():
+    """72 clips of 1.6 Hz as they lie with the channels last: CUDA has 65,535 programs at most but in a grid's first dimension."""
+    run = load_study(yaml.safe_load((ROOT / "config.yaml").read_text())).runs["1.6hz-fixed-tokens"]
+    for channels in (run.model.encoder_dim, 12, run.model.decoder_dim // 16, 2):
+        x = laid_out(torch.empty(run.batch_clips, channels, run.clip_samples, device="meta"), True)
+        _, *others = kernels._Plan(x, x).grid
+        assert max(others) <= 65535, (channels, others)
 
 
 @pytest.mark.parametrize(("left", "right"), [(0, 3), (4, 4), (5, 0)])

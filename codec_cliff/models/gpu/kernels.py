@@ -33,7 +33,7 @@ def _sine_squared_and_double(angle):
 
 @triton.jit
 def _tile(turn, channels, times, step_c, step_t, ROUNDS: tl.constexpr, BLOCK_T: tl.constexpr, BLOCK_C: tl.constexpr):
-    time = (tl.program_id(1) * ROUNDS + turn) * BLOCK_T + tl.arange(0, BLOCK_T)
+    time = (tl.program_id(0) * ROUNDS + turn) * BLOCK_T + tl.arange(0, BLOCK_T)
     channel = tl.program_id(2) * BLOCK_C + tl.arange(0, BLOCK_C)
     inside = (time < times)[:, None] & (channel < channels)[None, :]
     return time.to(tl.int64)[:, None] * step_t + channel[None, :] * step_c, inside
@@ -44,7 +44,7 @@ def _snake_forward(
     x, bias, alpha, y, channels, times, clip_x, clip_y, step_c, step_t,
     BIAS: tl.constexpr, ROUNDS: tl.constexpr, BLOCK_T: tl.constexpr, BLOCK_C: tl.constexpr,
 ):  # fmt: skip
-    clip, channel = tl.program_id(0).to(tl.int64), tl.program_id(2) * BLOCK_C + tl.arange(0, BLOCK_C)
+    clip, channel = tl.program_id(1).to(tl.int64), tl.program_id(2) * BLOCK_C + tl.arange(0, BLOCK_C)
     a = tl.load(alpha + channel, mask=channel < channels, other=1.0).to(tl.float32)[None, :]
     inverse = 1.0 / (a + EPSILON)
     for turn in range(ROUNDS):
@@ -61,7 +61,7 @@ def _snake_backward(
     gradient, x, bias, alpha, gradient_x, parts, channels, times, clip_g, clip_x, clip_y, step_c, step_t,
     BIAS: tl.constexpr, ROUNDS: tl.constexpr, BLOCK_T: tl.constexpr, BLOCK_C: tl.constexpr,
 ):  # fmt: skip
-    clip, channel = tl.program_id(0).to(tl.int64), tl.program_id(2) * BLOCK_C + tl.arange(0, BLOCK_C)
+    clip, channel = tl.program_id(1).to(tl.int64), tl.program_id(2) * BLOCK_C + tl.arange(0, BLOCK_C)
     a = tl.load(alpha + channel, mask=channel < channels, other=1.0).to(tl.float32)[None, :]
     inverse = 1.0 / (a + EPSILON)
     of_alpha = tl.zeros((BLOCK_T, BLOCK_C), dtype=tl.float32)
@@ -77,7 +77,7 @@ def _snake_backward(
         tl.store(gradient_x + clip * clip_y + place, through.to(gradient_x.dtype.element_ty), mask=inside)
         of_alpha += g * (z * double - square * inverse)  # g is zero outside
         of_bias += through
-    row = (clip * tl.num_programs(1) + tl.program_id(1)) * 2 * channels
+    row = (clip * tl.num_programs(0) + tl.program_id(0)) * 2 * channels
     tl.store(parts + row + channel, tl.sum(of_alpha * inverse, axis=0), mask=channel < channels)
     if BIAS:
         tl.store(parts + row + channels + channel, tl.sum(of_bias, axis=0), mask=channel < channels)
@@ -88,7 +88,7 @@ def _leaky_forward(
     x, bias, y, slope, channels, times, clip_x, clip_y, step_c, step_t,
     ROUNDS: tl.constexpr, BLOCK_T: tl.constexpr, BLOCK_C: tl.constexpr,
 ):  # fmt: skip
-    clip, channel = tl.program_id(0).to(tl.int64), tl.program_id(2) * BLOCK_C + tl.arange(0, BLOCK_C)
+    clip, channel = tl.program_id(1).to(tl.int64), tl.program_id(2) * BLOCK_C + tl.arange(0, BLOCK_C)
     offset = tl.load(bias + channel, mask=channel < channels, other=0.0).to(tl.float32)[None, :]
     for turn in range(ROUNDS):
         place, inside = _tile(turn, channels, times, step_c, step_t, ROUNDS, BLOCK_T, BLOCK_C)
@@ -101,7 +101,7 @@ def _leaky_backward(
     gradient, y, gradient_x, parts, slope, channels, times, clip_g, clip_x, clip_y, step_c, step_t,
     SUM: tl.constexpr, ROUNDS: tl.constexpr, BLOCK_T: tl.constexpr, BLOCK_C: tl.constexpr,
 ):  # fmt: skip
-    clip, channel = tl.program_id(0).to(tl.int64), tl.program_id(2) * BLOCK_C + tl.arange(0, BLOCK_C)
+    clip, channel = tl.program_id(1).to(tl.int64), tl.program_id(2) * BLOCK_C + tl.arange(0, BLOCK_C)
     total = tl.zeros((BLOCK_T, BLOCK_C), dtype=tl.float32)
     for turn in range(ROUNDS):
         place, inside = _tile(turn, channels, times, step_c, step_t, ROUNDS, BLOCK_T, BLOCK_C)
@@ -111,7 +111,7 @@ def _leaky_backward(
         tl.store(gradient_x + clip * clip_y + place, g.to(gradient_x.dtype.element_ty), mask=inside)
         total += g
     if SUM:
-        row = (clip * tl.num_programs(1) + tl.program_id(1)) * channels
+        row = (clip * tl.num_programs(0) + tl.program_id(0)) * channels
         tl.store(parts + row + channel, tl.sum(total, axis=0), mask=channel < channels)
 
 
@@ -197,7 +197,8 @@ class _Plan:
         else:
             self.tile = {"ROUNDS": 4, "BLOCK_T": 512, "BLOCK_C": 4}
         rows = self.tile["ROUNDS"] * self.tile["BLOCK_T"]
-        self.grid = (clips, triton.cdiv(times, rows), triton.cdiv(channels, self.tile["BLOCK_C"]))
+        # time first: CUDA's other two dimensions end at 65,535 programs, fewer than 72 clips of 1.6 Hz ask for
+        self.grid = (triton.cdiv(times, rows), clips, triton.cdiv(channels, self.tile["BLOCK_C"]))
         self.sizes = (channels, times, *(tensor.stride(0) for tensor in tensors), step_c, step_t)
 
     @property
