@@ -12,9 +12,7 @@ from codec_cliff.study.config import ORIGINAL
 
 LISTED = 5  # files a metric
 RANKED = tuple(
-    name
-    for name in (*TABLE_METRICS, "wer_of_original")
-    if name not in ("wer_plain", "wer_whisper", "wer_beyond_all", "wer_flat")
+    name for name in (*TABLE_METRICS, "wer_of_original") if name not in ("wer_plain", "wer_whisper", "wer_beyond_all")
 )
 
 

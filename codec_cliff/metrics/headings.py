@@ -23,7 +23,6 @@ METRICS = {
     "wer_of_original": Shown("WER (%) against the original's transcript", 1, "lower"),
     "wer_insertions": Shown("Insertions (% of words)", 1, "lower"),
     "wer_beyond_all": Shown("WER above 100 % (% of utterances)", 1, "lower"),
-    "wer_flat": Shown("WER (%), no text prior", 1, "lower"),  # studies that were measured by pocketsphinx
     "mcd": Shown("MCD", 2, "lower"),
     "mcd_matched": Shown("MCD, lag and level matched", 2, "lower"),
     "mcd_pymcd_dtw": Shown("MCD, pymcd warped", 2, "lower"),
@@ -43,7 +42,6 @@ TABLE_METRICS = (
     "wer_plain",
     "wer_whisper",
     "wer_beyond_all",
-    "wer_flat",
     "mcd",
     "spk_sim",
     "utmos",

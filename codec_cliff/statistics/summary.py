@@ -49,9 +49,6 @@ FIGURES = (
     Figure("wer_of_original", "wer_of_original", "errors", "reference_words", scale=100),
     Figure("wer_insertions", "wer", "insertions", "reference_words", scale=100),
     Figure("wer_beyond_all", "wer", "beyond_all", scale=100),  # percent of the utterances: a recogniser's loops
-    Figure(
-        "wer_flat", "wer", "errors_flat", "reference_words", scale=100
-    ),  # studies that were measured by pocketsphinx
     Figure("level_difference_db", "stoi", "level_difference_db"),
     Figure("mcd", "mcd", "mcd"),
     *(Figure(name, "mcd", name) for name in MCD_CONVENTIONS),
