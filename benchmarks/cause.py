@@ -75,12 +75,21 @@ def small_files(root: Path) -> list[Path]:
     return sorted(path for path in found if not path.name.startswith(".") and path.name != "lock")
 
 
+def size_of(files: Iterable[Path]) -> int:
+    """Bytes in an archive; a checkpoint may be gone since we looked, its run having ended."""
+    size = 0
+    for path in files:
+        with contextlib.suppress(FileNotFoundError):
+            size += path.stat().st_size + 2048
+    return size
+
+
 def groups(folders: Sequence[list[Path]]) -> list[list[Path]]:
     """Models, each a list of files, in groups that fit an archive, in their order."""
     packed: list[list[Path]] = []
     room = 0
     for files in folders:
-        size = sum(path.stat().st_size for path in files) + 2048 * len(files)
+        size = size_of(files)
         if size > room:
             packed.append([])
             room = ARCHIVE
@@ -109,7 +118,7 @@ def pack_sound(work: Path, results: Path, output: Path, rest: Path) -> None:
 def _place(work: Path, packed: Sequence[list[Path]], kind: str, output: Path, rest: Path) -> None:
     for number, files in enumerate(packed, start=1):
         there = [path for path in output.iterdir() if path.is_file()]
-        size = sum(path.stat().st_size for path in files) + 2048 * len(files) + 10240
+        size = size_of(files) + 10240
         home = len(there) < FILES - 1 and sum(path.stat().st_size for path in there) + size < HOME
         pack((output if home else rest) / f"{kind}-{number:02d}.tar", files, work, "w")
 

@@ -122,6 +122,18 @@ class Trainings:
             thread.start()
         threading.Thread(target=self._end, args=(threads,), daemon=True).start()
 
+    def as_they_end(self, every: float = 5) -> Iterator[Run | None]:
+        """Each run as it ends, and None every so many seconds, so that what runs have kept meanwhile can be seen to."""
+        while True:
+            try:
+                run = self.ended.get(timeout=every)
+            except queue.Empty:
+                yield None
+                continue
+            yield run
+            if run is None:
+                return
+
     def _end(self, threads: Sequence[threading.Thread]) -> None:
         for thread in threads:
             thread.join()
@@ -197,6 +209,16 @@ class Judge:
         write_csv(results / "runs" / codec / "steps" / str(step) / "taps.csv", taps)
 
 
+def unmeasured(results: Path, runs: Sequence[Run]) -> list[tuple[str, int]]:
+    """Codec and step of all weights kept along the way that have no scores yet."""
+    return [
+        (run.codec, step)
+        for run in runs
+        for step in kept_steps(results / "runs" / run.codec)
+        if not (results / "runs" / run.codec / "steps" / str(step) / "scores.csv").exists()
+    ]
+
+
 def abandon(pool: ProcessPoolExecutor) -> None:
     """End a pool at once, whatever its processes are at."""
     processes = list((pool._processes or {}).values())
@@ -220,6 +242,8 @@ class Court:
 
     def ask(self, method: Any, *arguments: object) -> None:
         key = (method.__name__, *arguments)
+        if key in self.jobs:
+            return
         try:
             self.jobs[key] = self.pool.submit(method, self.results, *arguments)
         except BrokenProcessPool:
@@ -290,12 +314,13 @@ def work(
     trainings.start(workers)
     metrics = {name: study.metrics[name] for name in study.probes.metrics if name == "stoi"}
     court = Court(judges, results, metrics, device)
-    while (run := trainings.ended.get()) is not None:
-        folder = results / "runs" / run.codec
-        if (folder / "run.json").exists():
+    for run in trainings.as_they_end():
+        if run is not None and (results / "runs" / run.codec / "run.json").exists():
             court.ask(Judge.final, run.codec)
-        for step in kept_steps(folder):
-            court.ask(Judge.kept, run.codec, step)
+        for codec, step in unmeasured(
+            results, runs
+        ):  # as soon as they are kept: a card may be gone before its runs end
+            court.ask(Judge.kept, codec, step)
     log.info("trainings ended after %.0f s; measuring", time.monotonic() - start)
     court.wait(start + finish)
     court.close()

@@ -10,14 +10,15 @@ import torch
 import yaml
 from snakemake.utils import update_config
 
-from benchmarks.cause import ARCHIVE, groups
-from codec_cliff.errors import CodecError, TrainingError
+from benchmarks.cause import ARCHIVE, groups, size_of
+from codec_cliff.errors import CodecError, ConfigError, TrainingError
 from codec_cliff.metrics.stoi import Pystoi
 from codec_cliff.models.dac import TrainedCodec, build_generator
 from codec_cliff.probes.along import along, kept_steps
 from codec_cliff.probes.chunks import chunks, decode_in_chunks
 from codec_cliff.probes.full_width import common_step
-from codec_cliff.probes.side_by_side import Trainings, gather, merged
+from codec_cliff.probes.side_by_side import Trainings, asked_for, gather, merged, unmeasured
+from codec_cliff.study.load import load_study
 from codec_cliff.training.loop import train
 from tests.conftest import ROOT
 
@@ -76,6 +77,13 @@ def test_measured_steps_become_one_table(kept, tiny_run, tmp_path):
     assert pd.read_csv(tmp_path / "probes" / "along" / f"{tiny_run.codec}.csv")["step"].tolist() == [2, 4]
 
 
+def test_weights_are_measured_while_their_run_goes_on(kept, tiny_run, tmp_path):
+    (kept / "run.json").unlink()
+    assert unmeasured(tmp_path, [tiny_run]) == [(tiny_run.codec, 2), (tiny_run.codec, 4)]
+    (kept / "steps/2/scores.csv").touch()
+    assert unmeasured(tmp_path, [tiny_run]) == [(tiny_run.codec, 4)]
+
+
 def test_full_width_is_compared_at_the_newest_step_that_both_have(tmp_path):
     for codec, steps in (("a", (2, 4, 6)), ("b", (2, 4))):
         for step in steps:
@@ -91,6 +99,29 @@ def test_a_deadline_begins_no_training_that_it_would_stop_at_once(tiny_run, tmp_
     trainings.start(2)
     assert trainings.ended.get(timeout=10) is None
     assert not (tmp_path / "runs").exists()
+
+
+def test_one_may_look_about_while_runs_go_on(tiny_run, tmp_path):
+    trainings = Trainings([], tmp_path, time.monotonic())
+    ends = trainings.as_they_end(every=0.01)
+    assert next(ends) is None
+    trainings.ended.put(tiny_run)
+    trainings.ended.put(None)
+    assert [run for run in ends if run is not None] == [tiny_run]
+
+
+def test_runs_are_asked_for_by_name(paper_config):
+    study = load_study(paper_config)
+    first, second = list(study.probe_runs)[:2]
+    assert [run.codec for run in asked_for(study, [second, first])] == [second, first]
+    assert [run.codec for run in asked_for(study, None)] == list(study.probe_runs)
+    with pytest.raises(ConfigError, match="--codecs 7hz: no probe run is called so"):
+        asked_for(study, ["7hz"])
+
+
+def test_a_checkpoint_that_its_run_has_removed_meanwhile_weighs_nothing(tmp_path):
+    (tmp_path / "config.json").write_bytes(b"12345")
+    assert size_of([tmp_path / "checkpoint.pt", tmp_path / "config.json"]) == 5 + 2048
 
 
 def test_models_are_packed_in_their_order_into_archives_that_fit(tmp_path):
