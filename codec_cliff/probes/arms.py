@@ -16,6 +16,7 @@ import pandas as pd
 
 from codec_cliff.errors import MetricError
 from codec_cliff.models.coverage import generator_taps, uncovered
+from codec_cliff.probes.edits import silences
 from codec_cliff.statistics.bootstrap import MIN_SPEAKERS, Estimate, Resampling, paired_difference, widened
 from codec_cliff.statistics.seeds import Spread, arm_of, block_spread, widen
 from codec_cliff.statistics.summary import read_rows
@@ -39,6 +40,7 @@ class Arm:
     codecs: tuple[str, ...]
     variant: str = ""
     seeds: tuple[int, ...] = ()  # of the codecs
+    controlled: bool = True  # whether a signal is left where as many covered taps are zeroed as are uncovered
 
     @property
     def name(self) -> str:
@@ -64,9 +66,11 @@ def _arm(runs: Sequence[Run], codecs: Sequence[str]) -> Arm:
     run = runs[0]
     whole = run.clip_samples % run.hop_length == 0
     audio = run.batch_clips * run.clip_seconds
-    bare = uncovered(generator_taps(run))
+    layers = generator_taps(run)
     seeds = tuple(run.seed for run in runs)
-    return Arm(run.frame_rate, run.tokens_per_clip, audio, whole, bare, tuple(codecs), run.variant, seeds)
+    return Arm(
+        run.frame_rate, run.tokens_per_clip, audio, whole, uncovered(layers), tuple(codecs), run.variant, seeds, not silences(layers)
+    )  # fmt: skip
 
 
 Contrast = Sequence[

@@ -111,7 +111,7 @@ def answer(study: Study, found: Sequence[Arm], scores: Scores) -> Answer:
         for experiment in experiments(study, found, rate):
             estimate, seeds = scores.contrast(experiment.contrast, spread if _seeded(experiment) else UNKNOWN)
             rows.append(_row(experiment.name, estimate, seeds, experiment.predictions, seeds > 1))
-    rows += [row for arm in found if arm.uncovered for row in _repairs(arm, scores)]
+    rows += [row for arm in found if arm.uncovered and arm.controlled for row in _repairs(arm, scores)]
     return Answer(rows, [_verdict(explanation, rows, spread) for explanation in EXPLANATIONS] if rows else [])
 
 
@@ -120,7 +120,10 @@ def _seeded(experiment: Experiment) -> bool:
 
 
 def _repairs(arm: Arm, scores: Scores) -> Iterator[dict[str, object]]:
-    """Within finished models, so that no training differs: zeroing uncovered taps against zeroing as many covered ones."""
+    """Within finished models, so that no training differs: zeroing uncovered taps against zeroing as many covered ones.
+
+    Not where the control lets nothing through.
+    """
     if not all(scores.has(codec, name) for codec in arm.codecs for name in ("zero-uncovered", "zero-covered")):
         return
     gain = sum(scores.mean(codec, "zero-uncovered") - scores.mean(codec, "zero-covered") for codec in arm.codecs)

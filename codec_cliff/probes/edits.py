@@ -1,5 +1,6 @@
 """Edits of single taps of a finished model's *effective* weights (weight norm removed): zero them, or draw them anew."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -7,6 +8,9 @@ from torch import nn
 
 from codec_cliff.models.taps import LayerTaps
 
+RESIDUAL = re.compile(
+    r"(encoder\.block|decoder\.model)\.\d+\.block\.\d+\.block\.\d+"
+)  # a convolution of DAC's residual units
 Taps = Mapping[str, Sequence[int]]  # layer -> taps along its kernel
 
 
@@ -59,6 +63,13 @@ def least_covered_taps(layers: Sequence[LayerTaps]) -> dict[str, tuple[int, ...]
         covered.sort(key=lambda tap, layer=layer: layer.positions[tap])
         control[layer.layer] = tuple(sorted(covered[: len(layer.uncovered)]))
     return control
+
+
+def silences(layers: Sequence[LayerTaps]) -> list[str]:
+    """The layers that the control leaves no covered tap and that no residual connection leads around: nothing comes through."""
+    control = least_covered_taps(layers)
+    bare = [layer for layer in layers if len(control.get(layer.layer, ())) + len(layer.uncovered) == layer.taps]
+    return [layer.layer for layer in bare if layer.uncovered and not RESIDUAL.fullmatch(layer.layer)]
 
 
 def edit(model: nn.Module, name: str, layers: Sequence[LayerTaps], seed: int = 0) -> dict[str, list[int]]:

@@ -73,3 +73,18 @@ def test_rate_and_distortion_takes_the_longest_whole_clips(study):
     found = arms(study.probe_runs)
     rows = rate.answer(found, study.probe_runs, scores_of(dict.fromkeys(study.probe_runs, 0.6))).rows
     assert [(row["tokens"], row["held"], row["bitrate"]) for row in rows] == [(19, "codebooks", 6.25 * 2 * 4)]
+
+
+def test_a_control_that_would_silence_a_layer_is_no_experiment(study):
+    """At two tokens the first convolution has four uncovered taps of seven, and three left to zero beside them."""
+    found = arms(study.probe_runs)
+    edits = {"whole": 0.6, "zero-uncovered": 0.61, "zero-covered": 0.3}
+    values = {codec: edits if arm.uncovered else 0.6 for arm in found for codec in arm.codecs}
+    told = [
+        row["experiment"]
+        for row in causes.answer(study, found, scores_of(values, noise=0.0)).rows
+        if "zeroing" in row["experiment"]
+    ]
+    assert {arm.tokens for arm in found if not arm.controlled} == {2}
+    assert told
+    assert not [name for name in told if "2 tokens" in name]
