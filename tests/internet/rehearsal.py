@@ -1,4 +1,4 @@
-"""The paper's study from an empty clone, as a user runs it, on the stand-in for the internet.
+"""The paper's study from an empty clone, as a user runs it, on the stand-in for the internet; the other published codecs beside it.
 
 `make rehearsal` runs it whole and prints its log: jobs by rule with their seconds, and every file that was fetched with its checksum.
 """
@@ -20,6 +20,7 @@ from tests.internet import site as sites
 from tests.internet.clone import Clone
 from tests.internet.server import Internet
 from tests.paths import ROOT
+from tests.slurm.conftest import Cluster, what_is_missing
 
 # What README.md, the profiles and docs/ tell a user to type; a test holds them to that, character by character.
 PLAN = "uv run snakemake all --profile profiles/local -n"
@@ -27,6 +28,7 @@ DOWNLOAD = "uv run snakemake downloads --profile profiles/local --sdm conda"
 ENVIRONMENTS = "uv run snakemake all --profile profiles/local --sdm conda --conda-create-envs-only"
 STUDY = "uv run snakemake all --profile profiles/local --sdm conda"
 STATUS = "uv run codec-cliff status"
+CLUSTER = STUDY.replace("profiles/local", "profiles/slurm")
 COMMANDS = (PLAN, DOWNLOAD, ENVIRONMENTS, STUDY, STATUS)
 
 # config.yaml as it stands but for widths, batches, steps: lines in it -> lines in the clone's.
@@ -40,8 +42,12 @@ SMALL = {
     "  steps: 100000": "  steps: 2",
     "  bootstrap_samples: 1000": "  bootstrap_samples: 100",
 }
+# The published codecs beyond Table 1 too.
+OTHERS = ("encodec_3", "speechtokenizer", "nanocodec", "flexicodec")
+LAST = "    - wavtokenizer_40\n"
+WHOLE = SMALL | {LAST: LAST + "".join(f"    - {name}\n" for name in OTHERS)}
 TRAIN, TEST = 24, 3  # utterances
-STACKS = {"qwen3_tts_12hz": "qwen", "espnet_wavlm": "espnet"}  # name -> envs/
+STACKS = {"qwen3_tts_12hz": "qwen", "espnet_wavlm": "espnet", "nanocodec": "nemo", "flexicodec": "flexicodec"}  # name -> envs/
 
 
 def edited(text: str, lines: dict[str, str]) -> str:
@@ -99,6 +105,18 @@ class Rehearsal:
         """With nothing but this machine within reach; what was asked for all the same is in `tried`."""
         return self.clone.run(f"{sys.executable} {ROOT}/tests/internet/offline.py {self.home}/tried.log {command}")
 
+    def on_a_cluster(self, command: str) -> subprocess.CompletedProcess[str]:
+        """With a live SLURM of one node, from no results at all; proxies that nobody answers stand for no network."""
+        self.results.rename(self.home / "results.local")
+        cluster = Cluster(self.home / "slurm")
+        cluster.root.mkdir()
+        nobody = {name: "http://127.0.0.1:9" for name in ("HTTP_PROXY", "HTTPS_PROXY")}
+        try:
+            cluster.up()
+            return self.clone.run(command, **nobody, NO_PROXY="localhost,127.0.0.1")
+        finally:
+            cluster.down()
+
     @property
     def tried(self) -> list[str]:
         """Names and addresses asked for while offline; neither this machine's own nor the queue that SLURM's clients look for."""
@@ -149,10 +167,15 @@ def job_table(said: str) -> dict[str, int]:
 
 def main(home: Path) -> None:
     """The whole, with its log on standard output; ends with an error where a stage does."""
-    rehearsal = Rehearsal(home, SMALL)
-    stages = ((PLAN, rehearsal.online), (DOWNLOAD, rehearsal.online), (ENVIRONMENTS, rehearsal.clone.run))
+    rehearsal = Rehearsal(home, WHOLE)
+    stages = [(PLAN, rehearsal.online), (DOWNLOAD, rehearsal.online), (ENVIRONMENTS, rehearsal.clone.run)]
+    stages += [(STUDY, rehearsal.offline), (STATUS, rehearsal.offline)]
+    if missing := what_is_missing():
+        print(f"not run through profiles/slurm: {missing}")
+    else:
+        stages += [(CLUSTER, rehearsal.on_a_cluster), (STATUS, rehearsal.clone.run)]
     with rehearsal.internet as internet:
-        for command, run in (*stages, (STUDY, rehearsal.offline), (STATUS, rehearsal.offline)):
+        for command, run in stages:
             start = time.monotonic()
             finished = run(command)
             print(f"$ {command}\n{time.monotonic() - start:.0f} s, status {finished.returncode}", flush=True)

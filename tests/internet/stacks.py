@@ -4,6 +4,8 @@ Small models of the libraries' own classes with random weights, in the published
 """
 
 import importlib
+import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -86,7 +88,88 @@ def qwen3_tts_12hz(hub: Path) -> None:
     transformers.EncodecFeatureExtractor(feature_size=1, sampling_rate=24000).save_pretrained(folder)
 
 
-STACKS = {"espnet_wavlm": espnet_wavlm, "qwen3_tts_12hz": qwen3_tts_12hz}
+def nanocodec(hub: Path) -> None:
+    """NeMo's codec with narrow layers, packed by NeMo; a discriminator is in the archive, as in the published one."""
+    library = importlib.import_module("nemo.collections.tts.models")
+    modules, losses = (f"nemo.collections.tts.{name}.audio_codec" for name in ("modules", "losses"))
+    rates, narrow = [2, 3, 6, 7, 7], {"resblock_kernel_sizes": [3], "resblock_dilation_sizes": [1]}
+    encoder = {"encoded_dim": 52, "down_sample_rates": rates, "base_channels": 2, **narrow}
+    decoder = {"input_dim": 52, "up_sample_rates": rates[::-1], "base_channels": 64, **narrow}
+    periods = {"_target_": f"{modules}_modules.MultiPeriodDiscriminator", "periods": [2]}
+    config = {
+        "sample_rate": 22050, "samples_per_frame": 1764, "loss_resolutions": [[512, 128, 512]], "mel_loss_dims": [20],
+        "audio_encoder": {"_target_": f"{modules}_modules.HiFiGANEncoder", **encoder},
+        "vector_quantizer": {
+            "_target_": f"{modules}_modules.GroupFiniteScalarQuantizer", "num_groups": 13, "num_levels_per_group": [8, 7, 6, 6],
+        },
+        "audio_decoder": {"_target_": f"{modules}_modules.CausalHiFiGANDecoder", **decoder},
+        "discriminator": {"_target_": f"{modules}_modules.Discriminator", "discriminators": [periods]},
+        "generator_loss": {"_target_": f"{losses}_loss.GeneratorSquaredLoss"},
+        "discriminator_loss": {"_target_": f"{losses}_loss.DiscriminatorSquaredLoss"},
+        "commit_loss_scale": 0.0,
+    }  # fmt: skip
+    (published,) = DOWNLOADS["nanocodec"]
+    model = library.AudioCodecModel(importlib.import_module("omegaconf").OmegaConf.create(config))
+    model.save_to(str(place(hub / published.repository, published.names[0])))
+
+
+def flexicodec(hub: Path) -> None:
+    """FlexiCodec's own class at small widths, and a small SenseVoice to take its features from."""
+    published, sensevoice = DOWNLOADS["flexicodec"]
+    save_sensevoice(hub / sensevoice.repository)
+    library = Path(importlib.import_module("flexicodec").__file__).parent
+    model = yaml.safe_load((library / "conf/model_config.yaml").read_text())["model"] | {
+        "encoder_dim": 4, "decoder_dim": 32, "codebook_size": 16, "convnext_layers": 1, "transformer_num_layers": 1,
+        "transformer_dim_feedforward": 16, "agg_transformer_num_layers": 1, "agg_transformer_dim_feedforward": 16,
+        "semantic_model_path": str(hub / sensevoice.repository),
+    }  # fmt: skip
+    made = importlib.import_module("flexicodec.modeling_flexicodec").FlexiCodec(**model)
+    config, weights = (place(hub / published.repository, name) for name in published.names)
+    config.write_text(yaml.safe_dump({"model": model | {"semantic_model_path": None}}))
+    state = {name: value.contiguous().clone() for name, value in made.state_dict().items()}
+    importlib.import_module("safetensors.torch").save_file(state, weights)
+
+
+def save_sensevoice(folder: Path) -> None:
+    """A SenseVoice of one block as FunASR packs it; its feature statistics are those that FlexiCodec's package holds."""
+    library = Path(importlib.import_module("flexicodec").__file__).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(library / "am.mvn", folder / "am.mvn")
+    pieces = "chn_jpn_yue_eng_ko_spectok.bpe"
+    importlib.import_module("sentencepiece").SentencePieceTrainer.train(
+        sentence_iterator=iter(["the quick brown fox jumps over the lazy dog"] * 50),
+        model_prefix=str(folder / pieces),
+        vocab_size=30,
+    )
+    conf = {
+        "encoder": "SenseVoiceEncoderSmall",
+        "encoder_conf": {"output_size": 512, "attention_heads": 4, "linear_units": 16, "num_blocks": 2, "tp_blocks": 1},
+        "model": "SenseVoiceSmall",
+        "model_conf": {"length_normalized_loss": True, "sos": 1, "eos": 2, "ignore_id": -1},
+        "tokenizer": "SentencepiecesTokenizer",
+        "tokenizer_conf": {"bpemodel": None, "unk_symbol": "<unk>", "split_with_space": True},
+        "frontend": "WavFrontend",
+        "frontend_conf": {
+            "fs": 16000, "window": "hamming", "n_mels": 80, "frame_length": 25, "frame_shift": 10, "lfr_m": 7, "lfr_n": 6,
+            "cmvn_file": None,
+        },
+    }  # fmt: skip
+    (folder / "config.yaml").write_text(yaml.safe_dump(conf))
+    metas = {
+        "init_param": "model.pt", "config": "config.yaml", "tokenizer_conf": {"bpemodel": f"{pieces}.model"},
+        "frontend_conf": {"cmvn_file": "am.mvn"},
+    }  # fmt: skip
+    (folder / "configuration.json").write_text(json.dumps({"model": {"type": "funasr"}, "file_path_metas": metas}))
+    code = importlib.import_module("flexicodec.customized_sensevoice.model")
+    made = code.SenseVoiceSmall(
+        encoder=conf["encoder"], encoder_conf=conf["encoder_conf"], input_size=560, vocab_size=30, **conf["model_conf"]
+    )
+    torch.save(made.state_dict(), folder / "model.pt")
+
+
+STACKS = {
+    "espnet_wavlm": espnet_wavlm, "qwen3_tts_12hz": qwen3_tts_12hz, "nanocodec": nanocodec, "flexicodec": flexicodec,
+}  # fmt: skip
 
 if __name__ == "__main__":
     torch.manual_seed(0)

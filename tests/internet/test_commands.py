@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.internet.rehearsal import COMMANDS, DOWNLOAD, ENVIRONMENTS, PLAN, STATUS, STUDY
+from tests.internet.rehearsal import CLUSTER, COMMANDS, DOWNLOAD, ENVIRONMENTS, PLAN, STATUS, STUDY
 from tests.paths import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "profiles").glob("*/README.md"))]
@@ -26,7 +26,7 @@ def test_a_page_names_the_commands_that_were_run(page):
 
 def test_the_readme_names_every_stage_in_its_order():
     text = (ROOT / "README.md").read_text()
-    places = [re.search(rf"^{re.escape(command)} +#", text, re.M).start() for command in (*COMMANDS[:-1], STATUS)]
+    places = [re.search(rf"^{re.escape(command)} +#", text, re.M).start() for command in (*COMMANDS[:-1], CLUSTER, STATUS)]
     assert places == sorted(places)
     assert COMMANDS == (PLAN, DOWNLOAD, ENVIRONMENTS, STUDY, STATUS)
 
