@@ -87,7 +87,7 @@ def table1(study: Study, results: Results) -> Table:
 
 def _fact_cells(record: dict[str, Any]) -> list[Cell]:
     rate = record["sample_rate"]
-    kilohertz = Cell(f"{rate:g}"[:-3]) if rate and rate % 1000 == 0 else plain(rate)
+    kilohertz = plain(rate / 1000 if rate else None)
     numbers = [plain(record[name] or None) for name in ("n_codebooks", "codebook_size")]
     rates = [Cell(f"{value:.4g}") if (value := record["frame_rate"]) else plain(None)]
     bitrate = Cell(f"{value:.0f}") if (value := record["bitrate"]) else plain(None)

@@ -47,7 +47,12 @@ OTHERS = ("encodec_3", "speechtokenizer", "nanocodec", "flexicodec")
 LAST = "    - wavtokenizer_40\n"
 WHOLE = SMALL | {LAST: LAST + "".join(f"    - {name}\n" for name in OTHERS)}
 TRAIN, TEST = 24, 3  # utterances
-STACKS = {"qwen3_tts_12hz": "qwen", "espnet_wavlm": "espnet", "nanocodec": "nemo", "flexicodec": "flexicodec"}  # name -> envs/
+STACKS = {
+    "qwen3_tts_12hz": "qwen",
+    "espnet_wavlm": "espnet",
+    "nanocodec": "nemo",
+    "flexicodec": "flexicodec",
+}  # name -> envs/
 
 
 def edited(text: str, lines: dict[str, str]) -> str:
@@ -185,6 +190,8 @@ def main(home: Path) -> None:
                 sys.exit(finished.stdout[-8000:])
         print(finished.stdout, shown(rehearsal), sep="\n")
         print(f"hosts asked for that nobody plays: {internet.unknown}; asked for while offline: {rehearsal.tried}")
+        if internet.unknown or rehearsal.tried:
+            sys.exit("somebody outside was asked for")
 
 
 if __name__ == "__main__":

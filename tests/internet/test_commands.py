@@ -26,7 +26,9 @@ def test_a_page_names_the_commands_that_were_run(page):
 
 def test_the_readme_names_every_stage_in_its_order():
     text = (ROOT / "README.md").read_text()
-    places = [re.search(rf"^{re.escape(command)} +#", text, re.M).start() for command in (*COMMANDS[:-1], CLUSTER, STATUS)]
+    places = [
+        re.search(rf"^{re.escape(command)} +#", text, re.M).start() for command in (*COMMANDS[:-1], CLUSTER, STATUS)
+    ]
     assert places == sorted(places)
     assert COMMANDS == (PLAN, DOWNLOAD, ENVIRONMENTS, STUDY, STATUS)
 

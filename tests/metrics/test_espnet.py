@@ -1,6 +1,8 @@
 """ESPnet-SPK on WavLM: the way in, and, in its environment, a small random model in ESPnet's own file formats."""
 
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -30,6 +32,17 @@ def test_the_front_end_is_built_from_a_file_and_asks_no_network():
         "frontend_conf": {"upstream": "wavlm_local", "path_or_url": "/cache/wavlm_large.pt"}
     }
     assert PUBLISHED["frontend_conf"]["download_dir"] == "./hub"
+
+
+def test_what_espnet_imports_for_text_fetches_no_corpora(monkeypatch):
+    asked = []
+    nltk = SimpleNamespace(download=asked.append)
+    monkeypatch.setitem(sys.modules, "nltk", nltk)
+    with espnet.no_corpora():
+        nltk.download("cmudict")
+    assert asked == []
+    nltk.download("cmudict")
+    assert asked == ["cmudict"]
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,19 @@ import subprocess
 import pytest
 
 from codec_cliff.errors import UserError
-from codec_cliff.report.layout import Cell, Line, Table, escape, latex, markdown, number, read_markdown, write_table
+from codec_cliff.report.layout import (
+    MISSING,
+    Cell,
+    Line,
+    Table,
+    escape,
+    latex,
+    markdown,
+    number,
+    read_markdown,
+    write_table,
+)
+from codec_cliff.report.quality import _fact_cells
 from codec_cliff.report.tables import TABLES
 from codec_cliff.statistics.results import Results
 from tests.report.fixtures import CONTROL, built, demo_config, paper_config
@@ -64,6 +76,15 @@ def test_table1_columns_and_rows(demo):
     assert by_codec["dac_16k"]["wer_paper"] == 5.25
     assert by_codec["mimi_32"]["stoi_paper"] is None
     assert any("32 codebooks" in note for note in table.notes)
+
+
+@pytest.mark.parametrize(("rate", "printed"), [(16000, "16"), (24000.0, "24"), (22050, "22.05"), (None, MISSING)])
+def test_sample_rates_are_printed_in_kilohertz(rate, printed):
+    record = dict.fromkeys(("n_codebooks", "codebook_size", "frame_rate", "bitrate")) | {
+        "model": "any",
+        "sample_rate": rate,
+    }
+    assert _fact_cells(record)[1].text == printed
 
 
 def test_table2_marks_the_repaired_model_below_its_source(demo):

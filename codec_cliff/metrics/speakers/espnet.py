@@ -4,7 +4,8 @@ ours: the paper says "a WavLM-based model fine-tuned for speaker recognition via
 the SKA-TDNN of joint fine-tuning (VoxCeleb1-O EER 0.516 %). Needs espnet and s3prl, in the environment envs/espnet.yaml.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -40,7 +41,8 @@ class EspnetWavlm:
         self.device = choose_device(device)
         config, weights, wavlm = files or self._cached(Path(cache or "cache"))
         self.revision = f"{FILES.repository}@{FILES.commit}"
-        inference = import_module("espnet2.bin.spk_inference")
+        with no_corpora():
+            inference = import_module("espnet2.bin.spk_inference")
         with TemporaryDirectory() as folder:
             offline = Path(folder) / "config.yaml"
             offline.write_text(yaml.safe_dump(without_downloads(yaml.safe_load(config.read_text()), wavlm)))
@@ -62,6 +64,21 @@ class EspnetWavlm:
         """16 kHz audio (n,) to a unit vector."""
         embedding = self.embedder(np.ascontiguousarray(audio, dtype=np.float32))[0].cpu().numpy()
         return embedding / np.linalg.norm(embedding)
+
+
+@contextmanager
+def no_corpora() -> Iterator[None]:
+    """NLTK fetches nothing meanwhile: as ESPnet is imported, its reader of English text asks for corpora that no speech needs."""
+    try:
+        nltk = import_module("nltk")
+    except ImportError:
+        yield
+        return
+    kept, nltk.download = nltk.download, lambda *arguments, **options: False
+    try:
+        yield
+    finally:
+        nltk.download = kept
 
 
 def without_downloads(config: dict, wavlm: Path) -> dict:
