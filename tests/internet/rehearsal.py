@@ -188,7 +188,9 @@ def main(home: Path) -> None:
             print(*(f"{rule} {count}" for rule, count in job_table(finished.stdout).items()), sep=", ", flush=True)
             if finished.returncode:
                 sys.exit(finished.stdout[-8000:])
-        print(finished.stdout, shown(rehearsal), sep="\n")
+            if command in (STUDY, CLUSTER):
+                print(shown(rehearsal), flush=True)
+        print(finished.stdout)
         print(f"hosts asked for that nobody plays: {internet.unknown}; asked for while offline: {rehearsal.tried}")
         if internet.unknown or rehearsal.tried:
             sys.exit("somebody outside was asked for")

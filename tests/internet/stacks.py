@@ -131,7 +131,7 @@ def flexicodec(hub: Path) -> None:
 
 
 def save_sensevoice(folder: Path) -> None:
-    """A SenseVoice of one block as FunASR packs it; its feature statistics are those that FlexiCodec's package holds."""
+    """A small SenseVoice as FunASR packs it; its feature statistics are those that FlexiCodec's package holds."""
     library = Path(importlib.import_module("flexicodec").__file__).parent
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(library / "am.mvn", folder / "am.mvn")
