@@ -131,13 +131,20 @@ class Rehearsal:
         return [line for line in lines if line.split()[1].split(".")[0] not in own]
 
     def jobs(self) -> dict[str, tuple[int, float]]:
-        """Rule -> how many jobs of it have run, and their seconds, from Snakemake's own records of what it made."""
-        runs: dict[str, set[tuple[float, float]]] = defaultdict(set)
+        """Rule -> how many jobs of it have run, and their seconds, a queue's included, from Snakemake's own records of what it made."""
+        runs: dict[str, dict[object, list[tuple[float, float]]]] = defaultdict(lambda: defaultdict(list))
         for path in (self.clone.folder / ".snakemake/metadata").rglob("*"):
-            if path.is_file():
+            if path.is_file():  # one a file that was made; a job has one log
                 record = json.loads(path.read_text())
-                runs[record["rule"]].add((record["starttime"], record["endtime"]))
-        return {rule: (len(times), sum(end - start for start, end in times)) for rule, times in sorted(runs.items())}
+                job = tuple(record["log"]) or record["starttime"]
+                runs[record["rule"]][job].append((record["starttime"], record["endtime"]))
+        return {
+            rule: (
+                len(jobs),
+                sum(max(end for _, end in times) - min(start for start, _ in times) for times in jobs.values()),
+            )
+            for rule, jobs in sorted(runs.items())
+        }
 
     def fetched(self) -> dict[str, str]:
         """File -> SHA-256, as the cache's records have them; the corpora's are MD5."""
