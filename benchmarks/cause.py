@@ -33,8 +33,8 @@ ARMS, FULL = "pilot", "pilot-full-width"
 OVERLAYS = {ARMS: "profiles/pilot/causes.yaml", FULL: "profiles/pilot/full_width.yaml"}
 ARCHIVE, HOME, FILES = int(15.5 * 2**20), 60 * 2**20, 8  # bytes a file, bytes and files at once
 HEAVY = (".safetensors", ".npy", ".pt", ".flac", ".npz")
-OF_A_MODEL = ("model.safetensors", "config.json", "run.json", "train.csv")
-UNFINISHED = ("checkpoint.pt", "config.json", "train.csv")  # from which another machine goes on
+WEIGHTS = ("model.safetensors", "checkpoint.pt")  # a finished run's, and those from which another machine goes on
+OF_A_MODEL = (*WEIGHTS, "config.json", "run.json", "train.csv")
 TINY = {
     "model": {"encoder_dim": 4, "decoder_dim": 32, "codebook_size": 16},
     "training": {"steps": 6, "log_every_steps": 2, "keep_steps": [2, 4], "warmup_steps": 2},
@@ -76,7 +76,7 @@ def small_files(root: Path) -> list[Path]:
 
 
 def size_of(files: Iterable[Path]) -> int:
-    """Bytes in an archive; a checkpoint may be gone since we looked, its run having ended."""
+    """Bytes in an archive, of those files that are there."""
     size = 0
     for path in files:
         with contextlib.suppress(FileNotFoundError):
@@ -100,11 +100,9 @@ def groups(folders: Sequence[list[Path]]) -> list[list[Path]]:
 
 def pack_models(work: Path, results: Path, codecs: Sequence[str], output: Path, rest: Path) -> None:
     """Models by rank, the unfinished as checkpoints: into `output` while they fit beside what lies there, then into `rest`."""
-    kept = []
-    for folder in (results / "runs" / codec for codec in codecs):
-        names = OF_A_MODEL if (folder / "run.json").exists() else UNFINISHED
-        if (folder / names[0]).exists():
-            kept.append([folder / name for name in names])
+    folders = [results / "runs" / codec for codec in codecs]
+    begun = [folder for folder in folders if any((folder / name).exists() for name in WEIGHTS)]
+    kept = [[folder / name for name in OF_A_MODEL] for folder in begun]
     _place(work, groups(kept), "models", output, rest)
 
 
@@ -191,7 +189,8 @@ class Session:
     def run(self) -> None:
         """The arms, then the full width; whatever becomes of them, scores and models are packed as they come."""
         options = self.options
-        end_of_arms, end_of_training = options.arms * options.seconds, options.train * options.seconds
+        end_of_arms = options.arms * options.seconds
+        end_of_training = end_of_arms + 8 if options.only_arms else options.train * options.seconds
         more = ["--workers", str(options.workers), "--judges", str(options.judges)]
         if options.codecs:
             more += ["--codecs", *options.codecs]
@@ -209,8 +208,7 @@ class Session:
                 last = time.monotonic()
                 with contextlib.suppress(OSError):
                     self.save_scores()
-            trained = options.only_arms and self.gone > end_of_arms + 8
-            if trained or self.gone > end_of_training or halves[0].poll() is not None:
+            if self.gone > end_of_training or halves[0].poll() is not None:
                 self.pack_models()
         for half in halves:
             log.info("%s: exit %s", half.args[2], half.poll())

@@ -9,6 +9,7 @@ pure-Python dependencies. `--tiny` runs the same on a CPU at small widths, Trito
 """
 
 import argparse
+import copy
 import gc
 import json
 import os
@@ -47,6 +48,7 @@ from codec_cliff.training.step import MicroBatch, Networks, build_networks
 
 ROOT = Path(__file__).resolve().parents[1]
 DEVICE = "cpu" if TINY else "cuda"
+NARROW = {"encoder_dim": 4, "decoder_dim": 32, "n_codebooks": 2, "codebook_size": 16}
 ALL = Ways(norm=not TINY)  # thousands of rows in the interpreter, a program each, take minutes
 BY_TRIAL = NONE if TINY else ALL  # a CPU's memory is counted on meta tensors, on which no kernel of Triton runs
 
@@ -54,7 +56,7 @@ BY_TRIAL = NONE if TINY else ALL  # a CPU's memory is counted on meta tensors, o
 def study(tiny: bool, **training: object):
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
     if tiny:
-        config["model"] |= {"encoder_dim": 4, "decoder_dim": 32, "n_codebooks": 2, "codebook_size": 16}
+        config["model"] |= NARROW
         config["discriminator"] |= {"periods": [3], "fft_sizes": [256], "bands": [[0.0, 1.0]]}
         config["protocols"] |= {"fixed-duration": {"clip_seconds": 0.08, "batch_clips": 2}}
     config["probes"], config["controls"] = {}, {}
@@ -126,14 +128,20 @@ class Bench:
         self.tiny, self.figures = arguments.tiny, figures
         self.rounds = 1 if self.tiny else arguments.rounds
         self.config = study(self.tiny)
-        self.codec = "50hz-fixed-duration" if self.tiny else "50hz"
-        self.run = run_of(self.config, self.codec)
-        self.networks: Networks | None = None
-        self.official_step: OfficialStep | None = None
+        self.take(run_of(self.config, "50hz-fixed-duration" if self.tiny else "50hz"))
+
+    def take(self, run: Run) -> None:
+        """Measure this run from now on: networks are built for it when asked for, clips are noise."""
+        self.run, self.networks = run, None
         random = torch.Generator().manual_seed(0)
-        shape = (self.run.batch_clips, 1, self.run.clip_samples)
-        self.audio = (torch.randn(shape, generator=random) * 0.1).to(DEVICE)
-        self.levels = torch.full((self.run.batch_clips,), self.run.model.n_codebooks, device=DEVICE)
+        self.audio = (torch.randn((run.batch_clips, 1, run.clip_samples), generator=random) * 0.1).to(DEVICE)
+        self.levels = torch.full((run.batch_clips,), run.model.n_codebooks, device=DEVICE)
+
+    def beside(self, run: Run) -> "Bench":
+        """The same for another run."""
+        bench = copy.copy(self)
+        bench.take(run)
+        return bench
 
     def network(self) -> Networks:
         if self.networks is None:
@@ -330,11 +338,7 @@ class Bench:
     def tokens(self) -> None:
         """9 x 3.04 s at 6.25 Hz."""
         clips, codec = (2, "6.25hz-fixed-duration") if self.tiny else (9, "6.25hz-fixed-tokens")
-        bench = Bench.__new__(Bench)
-        bench.__dict__ |= self.__dict__
-        bench.networks, bench.run = None, run_of(self.config, codec, clips)
-        bench.audio = torch.randn(clips, 1, bench.run.clip_samples, device=DEVICE) * 0.1
-        bench.levels = torch.full((clips,), bench.run.model.n_codebooks, device=DEVICE)
+        bench = self.beside(run_of(self.config, codec, clips))
         self.networks = None
         free()
         torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = True, False
@@ -346,13 +350,8 @@ class Bench:
         """The pilot's models, no discriminators and float32: what of the above pays where every layer is narrow."""
         config = merged([ROOT / "config.yaml", ROOT / "profiles/pilot/study.yaml"])
         if self.tiny:
-            config["model"] |= {"encoder_dim": 4, "decoder_dim": 32, "n_codebooks": 2, "codebook_size": 16}
-        run = load_study(config).runs["6.25hz-fixed-tokens"]
-        bench = Bench.__new__(Bench)
-        bench.__dict__ |= self.__dict__
-        bench.networks, bench.run = None, run if not self.tiny else replace(run, clip_samples=run.clip_samples // 19)
-        bench.audio = torch.randn(run.batch_clips, 1, bench.run.clip_samples, device=DEVICE) * 0.1
-        bench.levels = torch.full((run.batch_clips,), run.model.n_codebooks, device=DEVICE)
+            config["model"] |= NARROW
+        bench = self.beside(run_of(config, "6.25hz-fixed-tokens", seconds=0.16 if self.tiny else None))
         stepper = bench.step("small, all, captured", ALL)
         bench.profile(stepper)
         bench.step("small, as torch does it, captured", NONE)

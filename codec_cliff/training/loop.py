@@ -75,8 +75,6 @@ def set_arithmetic(precision: str, device: str, threads: int, deterministic: boo
     """How the process computes: threads, what the GPU may round, in which order it adds, and memory that is kept."""
     torch.set_num_threads(threads)
     if device.startswith("cuda"):
-        # clips are chosen on a thread beside the one that launches, which at Python's usual 5 ms waited that long at every operation
-        sys.setswitchinterval(5e-5)
         torch.backends.cudnn.benchmark = False  # trying every kernel takes most of a minute a start, and gains nothing
         if deterministic:
             os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -88,7 +86,11 @@ def set_arithmetic(precision: str, device: str, threads: int, deterministic: boo
 
 
 def prepare_gpu(run: Run, device: str) -> None:
-    """Keep to the run's share of the card, and say where our kernels cannot be had."""
+    """Keep to the run's share of the card, give the launching thread Python's lock in time, say where our kernels cannot be had.
+
+    Clips are chosen on a thread beside it; at Python's usual 5 ms it waited that long at every operation.
+    """
+    sys.setswitchinterval(5e-5)
     if run.gpus < 1:
         torch.cuda.set_per_process_memory_fraction(run.gpus, torch.cuda.current_device())
     if not has_triton():

@@ -14,7 +14,7 @@ import torch
 from codec_cliff.models.gpu.switches import NONE, Ways, chosen
 from codec_cliff.study.load import load_study
 from codec_cliff.training.graph import Stepper
-from codec_cliff.training.loop import set_arithmetic
+from codec_cliff.training.loop import prepare_gpu
 from codec_cliff.training.step import MicroBatch, build_networks
 from tests.conftest import tiny_config
 
@@ -123,10 +123,9 @@ def test_a_step_by_the_gpus_ways_is_torchs(periods, sizes, ways):
 
 def test_the_launching_thread_gets_pythons_lock_in_time():
     """Beside a thread that holds the lock, an operation waits for one switch interval: a launch must not wait for Python's 5 ms."""
-    before, deterministic = sys.getswitchinterval(), torch.are_deterministic_algorithms_enabled()
+    before = sys.getswitchinterval()
     try:
-        set_arithmetic("float32", "cuda:0", torch.get_num_threads())
+        prepare_gpu(run_of([], [512]), "cuda:0")
         assert sys.getswitchinterval() <= 1e-4
     finally:
         sys.setswitchinterval(before)
-        torch.use_deterministic_algorithms(deterministic)
