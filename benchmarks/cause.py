@@ -23,7 +23,8 @@ from pathlib import Path
 import yaml
 
 from codec_cliff.device import choose_device
-from codec_cliff.probes.side_by_side import merged, prepare, shared_gpu
+from codec_cliff.probes.side_by_side import prepare, shared_gpu
+from codec_cliff.study.files import merged
 from codec_cliff.study.load import load_study
 
 log = logging.getLogger("cause")

@@ -25,7 +25,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
 from codec_cliff.corpus.store import AudioStore, open_store
 from codec_cliff.device import choose_device
@@ -38,27 +37,12 @@ from codec_cliff.probes.along import kept_steps, step_rows
 from codec_cliff.probes.drift import drift_rows
 from codec_cliff.probes.variants import measure
 from codec_cliff.study.config import Run, Study
+from codec_cliff.study.files import merged
 from codec_cliff.study.load import load_study
 
 log = logging.getLogger("side by side")
 LEAST_SECONDS = 20  # a training that could run for less is not begun
 GRACE_SECONDS = 30  # for a stopped training to write its checkpoint
-
-
-def merged(paths: Sequence[Path]) -> dict[str, Any]:
-    """The first configuration with the others over it: mappings merge, lists replace, as Snakemake has it."""
-    values: dict[str, Any] = {}
-    for path in paths:
-        _overlay(values, yaml.safe_load(path.read_text(encoding="utf-8")))
-    return values
-
-
-def _overlay(values: dict[str, Any], changes: Mapping[str, Any]) -> None:
-    for key, value in changes.items():
-        if isinstance(value, Mapping) and isinstance(values.get(key), dict):
-            _overlay(values[key], value)
-        else:
-            values[key] = value
 
 
 def prepare(study: Study, root: Path, data: Path) -> None:

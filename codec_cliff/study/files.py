@@ -1,8 +1,9 @@
-"""Configuration files as they are written: what YAML passes over in silence is refused, with its line."""
+"""Configuration files as they are written: what YAML passes over in silence is refused, with its line; and one laid over another."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -24,6 +25,23 @@ def check_files(paths: Iterable[str | Path]) -> None:
             raise ConfigError(f"{path}: holds no key; write at least `study: <name>`, or leave the file out")
         if faults := [f"{path}, line {line}: {fault}" for line, fault in _faults(document, "")]:
             raise ConfigError("; ".join(faults))
+
+
+def merged(paths: Sequence[Path]) -> dict[str, Any]:
+    """The first file with the others over it: mappings merge, lists replace, as Snakemake has it; errors as `check_files`."""
+    check_files(paths)
+    values: dict[str, Any] = {}
+    for path in paths:
+        _overlay(values, yaml.safe_load(path.read_text(encoding="utf-8")))
+    return values
+
+
+def _overlay(values: dict[str, Any], changes: Mapping[str, Any]) -> None:
+    for key, value in changes.items():
+        if isinstance(value, Mapping) and isinstance(values.get(key), dict):
+            _overlay(values[key], value)
+        else:
+            values[key] = value
 
 
 def _faults(node: yaml.Node, key: str) -> Iterator[tuple[int, str]]:

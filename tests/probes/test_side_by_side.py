@@ -7,8 +7,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-import yaml
-from snakemake.utils import update_config
 
 from benchmarks.cause import ARCHIVE, groups, size_of
 from codec_cliff.errors import CodecError, ConfigError, TrainingError
@@ -17,10 +15,9 @@ from codec_cliff.models.dac import TrainedCodec, build_generator
 from codec_cliff.probes.along import along, kept_steps
 from codec_cliff.probes.chunks import chunks, decode_in_chunks
 from codec_cliff.probes.full_width import common_step
-from codec_cliff.probes.side_by_side import Trainings, asked_for, gather, merged, unmeasured
+from codec_cliff.probes.side_by_side import Trainings, asked_for, gather, unmeasured
 from codec_cliff.study.load import load_study
 from codec_cliff.training.loop import train
-from tests.conftest import ROOT
 
 
 class Never:
@@ -33,13 +30,6 @@ def kept(tiny_run, store, tmp_path) -> Path:
     folder = tmp_path / "runs" / tiny_run.codec
     train(replace(tiny_run, training=replace(tiny_run.training, keep_steps=(2, 4))), store, folder, Never())
     return folder
-
-
-def test_configurations_merge_as_snakemakes_do(paper_config):
-    paths = [ROOT / "config.yaml", *(ROOT / "profiles/pilot" / name for name in ("study.yaml", "causes.yaml"))]
-    for path in paths[1:]:
-        update_config(paper_config, yaml.safe_load(path.read_text()))
-    assert merged(paths) == paper_config
 
 
 def test_chunks_decoded_together_are_chunks_decoded_one_by_one(tiny_run):

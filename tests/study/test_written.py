@@ -4,9 +4,10 @@ import os
 
 import pytest
 import yaml
+from snakemake.utils import update_config
 
 from codec_cliff.errors import ConfigError
-from codec_cliff.study.files import check_files
+from codec_cliff.study.files import check_files, merged
 from codec_cliff.study.load import load_study
 from tests.paths import ROOT
 
@@ -41,7 +42,7 @@ WRITTEN = [
 ]
 
 
-def merged(text: str) -> dict:
+def written_over(text: str) -> dict:
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
     for key, value in yaml.safe_load(text).items():
         config[key] = config[key] | value if isinstance(value, dict) and isinstance(config.get(key), dict) else value
@@ -58,7 +59,7 @@ def merged(text: str) -> dict:
 @pytest.mark.parametrize(("text", "sentence"), WRITTEN)
 def test_what_is_written_wrongly_gets_the_sentence_that_helps(text, sentence):
     with pytest.raises(ConfigError) as error:
-        load_study(merged(text))
+        load_study(written_over(text))
     assert sentence in str(error.value)
 
 
@@ -67,23 +68,23 @@ def test_what_is_written_wrongly_gets_the_sentence_that_helps(text, sentence):
     ["seed: 4294967295", "training: {steps: 1_000}", 'training: {compile: "off"}', "training: {learning_rate: 1.0e-4}"],
 )
 def test_what_is_right_is_taken(text):
-    load_study(merged(text))
+    load_study(written_over(text))
 
 
 def test_the_sentence_can_be_followed():
     with pytest.raises(ConfigError) as error:
-        load_study(merged("training: {learning_rate: 3e-4}"))
+        load_study(written_over("training: {learning_rate: 3e-4}"))
     written = str(error.value).split("write ")[1]
-    assert load_study(merged(f"training: {{learning_rate: {written}}}")).training.learning_rate == 3e-4
+    assert load_study(written_over(f"training: {{learning_rate: {written}}}")).training.learning_rate == 3e-4
 
 
 @pytest.mark.parametrize("kind", ["librispeech", "folder"])
 def test_home_and_variables_are_filled_in(monkeypatch, kind):
     monkeypatch.setenv("HOME", "/somebody")
     monkeypatch.setenv("SCRATCH", "/fast")
-    study = load_study(merged(f"corpus: {{kind: {kind}, root: ~/speech}}\ncache: ${{SCRATCH}}/cache"))
+    study = load_study(written_over(f"corpus: {{kind: {kind}, root: ~/speech}}\ncache: ${{SCRATCH}}/cache"))
     assert (study.corpus.root, study.cache) == ("/somebody/speech", "/fast/cache")
-    assert load_study(merged("corpus: {root: data~old/x}")).corpus.root == "data~old/x"
+    assert load_study(written_over("corpus: {root: data~old/x}")).corpus.root == "data~old/x"
 
 
 @pytest.mark.parametrize(
@@ -99,10 +100,10 @@ def test_one_folder_is_one_whatever_its_path(tmp_path, train, test):
     (tmp_path / "outer").symlink_to(tmp_path)
     corpus = {"kind": "folder", "root": str(tmp_path), "train": [train], "test": [test]}
     with pytest.raises(ConfigError, match=r"corpus.test: .* test on speech that was not trained on"):
-        load_study(merged(f"corpus: {corpus}"))
+        load_study(written_over(f"corpus: {corpus}"))
     with pytest.raises(ConfigError, match=r"corpus.train: .* name each once"):
-        load_study(merged(f"corpus: {corpus | {'train': [train, test], 'test': ['none']}}"))
-    load_study(merged(f"corpus: {corpus | {'train': ['speech'], 'test': ['other']}}"))
+        load_study(written_over(f"corpus: {corpus | {'train': [train, test], 'test': ['none']}}"))
+    load_study(written_over(f"corpus: {corpus | {'train': ['speech'], 'test': ['other']}}"))
 
 
 FILES = {
@@ -135,3 +136,16 @@ def test_the_projects_own_files_are_well_written():
     check_files([ROOT / "config.yaml", *ROOT.glob("profiles/*/*.yaml"), ROOT / "tests/micro.yaml"])
     with pytest.raises(ConfigError, match=r"gone\.yaml"):
         check_files([os.devnull + "gone.yaml"])
+
+
+def test_configurations_merge_as_snakemakes_do(paper_config):
+    paths = [ROOT / "config.yaml", *(ROOT / "profiles/pilot" / name for name in ("study.yaml", "causes.yaml"))]
+    for path in paths[1:]:
+        update_config(paper_config, yaml.safe_load(path.read_text()))
+    assert merged(paths) == paper_config
+
+
+def test_a_configuration_that_would_lose_a_key_is_not_merged(tmp_path):
+    (tmp_path / "mine.yaml").write_text("seed: 1\nseed: 2\n")
+    with pytest.raises(ConfigError, match=r"mine\.yaml, line 2: seed is given twice"):
+        merged([ROOT / "config.yaml", tmp_path / "mine.yaml"])
