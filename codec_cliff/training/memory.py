@@ -57,7 +57,8 @@ def needed_bytes(run: Run) -> tuple[int, int]:
 def fitting_clips(run: Run, device: str, batch_clips: int, networks: Networks) -> tuple[int, int]:
     """The most clips that a trial step on the GPU has room for, in parts of one size, and the bytes that a step then takes.
 
-    Other processes may work on the same card: what counts is what is free now.
+    Other processes may work on the same card: what counts is what is free now. A batch too large for something other than the memory,
+    as for a kernel's launch, does not fit either; what fails with a single clip is raised.
     """
     networks = replace(
         networks, generator=networks.parts["generator"], discriminator=networks.parts.get("discriminator")
@@ -67,7 +68,10 @@ def fitting_clips(run: Run, device: str, batch_clips: int, networks: Networks) -
             taken = _trial_bytes(networks, run, device, clips)
         except (torch.OutOfMemoryError, RuntimeError) as error:
             if not out_of_memory(error):
-                raise
+                if clips == 1:
+                    raise
+                what = (run.codec, clips, str(error).partition("\n")[0])
+                log.warning("%s: a trial step with %d clips at once fails (%s); going on with fewer", *what)
             taken = None
         for module in modules(networks):
             module.zero_grad(set_to_none=True)

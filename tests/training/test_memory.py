@@ -73,6 +73,23 @@ def test_a_trial_that_runs_out_of_memory_is_one_that_does_not_fit(run, gauge, mo
         fitting_clips(run, "cpu", 2, networks)
 
 
+def test_a_batch_too_large_for_a_kernel_does_not_fit_and_a_fault_of_one_clip_is_told(run, gauge, monkeypatch, caplog):
+    networks, real, most = build_networks(run, "cpu"), memory.generator_gradients, 1
+
+    def limited(networks, run, audio, levels, output, clips):
+        if clips > most:
+            raise RuntimeError("Triton Error [CUDA]: invalid argument")
+        return real(networks, run, audio, levels, output, clips)
+
+    monkeypatch.setattr(memory, "generator_gradients", limited)
+    monkeypatch.setattr(memory, "free_bytes", lambda device: 1e12)
+    assert fitting_clips(run, "cpu", 2, networks)[0] == 1
+    assert "50hz: a trial step with 2 clips at once fails (Triton Error [CUDA]: invalid argument)" in caplog.text
+    most = 0
+    with pytest.raises(RuntimeError, match="invalid argument"):
+        fitting_clips(run, "cpu", 2, networks)
+
+
 def test_parts_on_a_cpu_are_of_equal_size(tiny_run, monkeypatch):
     monkeypatch.setattr(memory, "free_bytes", lambda device: 1000)
     monkeypatch.setattr(memory, "needed_bytes", lambda run: (50, 100))
