@@ -64,6 +64,8 @@ def run_progress(folder: Path, log: Path, now: float) -> Progress:
         weights = (folder / "model.safetensors").exists()
         return Progress(folder.name, "done", note="" if weights else "its weights are not here", **measured)
     trainer = _text(folder / "lock").strip()
+    if not trainer and rows:  # records that were copied here or published
+        return Progress(folder.name, "stopped", note=f"unfinished, elsewhere; {_remedy(folder)}", **measured)
     if not trainer:
         return Progress(folder.name, "queued", **measured)
     if is_alive(folder, trainer, log, now, _patience(training, rows)):
@@ -113,8 +115,12 @@ def _stopped(last_words: str, folder: Path, log: Path, now: float) -> str:
         reason = last_words[last_words.index("stopped by") :].split(";")[0]
     else:
         reason = f"no sign of life for {duration(now - _last_sign(folder, log))}"
+    return f"{reason}; {_remedy(folder)}"
+
+
+def _remedy(folder: Path) -> str:
     kept = any((folder / name).exists() for name in ("checkpoint.pt", "checkpoint.previous.pt"))
-    return f"{reason}; the same command {'goes on from its checkpoint' if kept else 'starts it anew'}"
+    return f"the same command {'goes on from its checkpoint' if kept else 'starts it anew'}"
 
 
 def _rate(rows: list[dict[str, str]]) -> float | None:

@@ -102,6 +102,14 @@ def test_half_a_row_is_not_read(results):
     assert progress(results).step == 200
 
 
+def test_the_records_alone_of_an_unfinished_run_are_not_one_that_waits(results):
+    fill(results, trainer="process 1 on another-node")
+    (results / "runs" / RUN / "lock").unlink()
+    found = progress(results)
+    assert (found.state, found.step) == ("stopped", 200)
+    assert found.note == "unfinished, elsewhere; the same command starts it anew"
+
+
 def test_a_real_run_is_queued_stopped_and_done(results, store, capsys):
     study = load_study(tiny_config())
     folder = results / "runs" / RUN
