@@ -1,6 +1,7 @@
 """The curve of a training: what zeroing uncovered taps gives at each kept step, against zeroing covered ones and chunks; tap norms."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 from codec_cliff.probes.answer import Answer, Verdict, sign, signed
 from codec_cliff.probes.arms import Arm, Scores, arms
 from codec_cliff.statistics.bootstrap import Resampling
+from codec_cliff.statistics.seeds import block_spread, widen
 from codec_cliff.statistics.summary import read_rows
 from codec_cliff.study.config import Study
 
@@ -32,16 +34,21 @@ def answer(study: Study, results: Path, scores: Scores, drift: pd.DataFrame) -> 
         final = scores.rows[scores.rows["codec"].isin(codecs)].assign(step=last)
         ends = drift[drift["codec"].isin(codecs) & drift["layer"].eq(FIRST)].assign(step=last)
         curve = _curve(arm, codecs, pd.concat([kept, final]), pd.concat([taps, ends]), scores.by)
-        rows += [row for row, _ in curve]
+        rows += [point.row for point in curve]
         if arm.uncovered:
             verdicts.append(_verdict(arm, curve, scores))
     return Answer(rows, verdicts)
 
 
-Curve = list[tuple[dict[str, object], np.ndarray]]  # rows, and resamples of what the repair gives beyond its control
+@dataclass(frozen=True)
+class Point:
+    """An arm at one step: its row, and by model the resamples of what the repair gives beyond its control."""
+
+    row: dict[str, object]
+    beyond: dict[str, np.ndarray]
 
 
-def _curve(arm: Arm, codecs: Sequence[str], scored: pd.DataFrame, taps: pd.DataFrame, by: Resampling) -> Curve:
+def _curve(arm: Arm, codecs: Sequence[str], scored: pd.DataFrame, taps: pd.DataFrame, by: Resampling) -> list[Point]:
     found = []
     for step, part in scored.groupby("step"):
         at = Scores(part, "stoi", by)
@@ -58,8 +65,9 @@ def _curve(arm: Arm, codecs: Sequence[str], scored: pd.DataFrame, taps: pd.DataF
             estimate = None if samples is None else at.estimate(samples)
             row |= {f"{name}{end}": estimate and getattr(estimate, part) for end, part in ENDS.items()}
         row["norm_ratio"] = _norm_ratio(taps[taps["step"] == step])
-        repair, control = gains["zero-uncovered"], gains["zero-covered"]
-        found.append((row, None if repair is None or control is None else repair - control))
+        both = [codec for codec in there if at.has(codec, "zero-uncovered") and at.has(codec, "zero-covered")]
+        beyond = {codec: at.mean(codec, "zero-uncovered") - at.mean(codec, "zero-covered") for codec in both}
+        found.append(Point(row, beyond))
     return found
 
 
@@ -79,17 +87,32 @@ def _norm_ratio(taps: pd.DataFrame) -> float | None:
     return float((norms.iloc[0] + norms.iloc[-1]) / (norms.iloc[1] + norms.iloc[-2]))
 
 
-def _verdict(arm: Arm, curve: Curve, scores: Scores) -> Verdict:
-    """The last kept step against the first, in what the repair gives beyond its control."""
+def _verdict(arm: Arm, curve: Sequence[Point], scores: Scores) -> Verdict:
+    """The last step at which every seed was measured against the first, in what the repair gives beyond its control.
+
+    Seeds are in the interval: how far they part from each other along the curve (`statistics/seeds.py`).
+    """
     question = f"At {arm.frame_rate:g} Hz, {arm.name}: does what zeroing uncovered taps gives grow with training?"
-    known = [(row, samples) for row, samples in curve if samples is not None]
+    measured = [point for point in curve if point.beyond]
     told = "; ".join(
-        f"step {row['step']}: uncovered {row['zero-uncovered']:+.4f}, covered {row['zero-covered']:+.4f}"
-        for row, _ in known
+        f"step {point.row['step']}: uncovered {point.row['zero-uncovered']:+.4f}, covered {point.row['zero-covered']:+.4f}"
+        for point in measured
     )
-    if len(known) < 2:
-        return Verdict(question, "not settled at this scale", f"Fewer than two steps are measured. {told}.")
-    change = scores.estimate(known[-1][1] - known[0][1])
-    words = {"+": "yes, it grows", "-": "no, it fades", "0": "not settled at this scale"}
-    evidence = f"Beyond its control, last minus first: {signed(change)}. {told}. {known[0][0]['seeds']} seeds, test speakers vary."
-    return Verdict(question, words[sign(change)], evidence)
+    codecs = list(dict.fromkeys(codec for point in measured for codec in point.beyond))
+    whole = [point for point in measured if len(point.beyond) == len(codecs)]
+    if len(whole) < 2:
+        return Verdict(
+            question, "not settled at this scale", f"Fewer than two steps are measured in every seed. {told}."
+        )
+    change = scores.estimate(np.mean([whole[-1].beyond[codec] - whole[0].beyond[codec] for codec in codecs], axis=0))
+    if len(codecs) > 1:
+        gains = {
+            (point.row["step"], codecs.index(codec)): gain[0] for point in whole for codec, gain in point.beyond.items()
+        }
+        change = widen(change, block_spread(gains), len(codecs), 2, scores.by.confidence)
+    words = {"+": "yes, it grows", "-": "no, it fades", "0": "not settled at this scale"}[sign(change)]
+    seeds = f"{len(codecs)} seeds, in the interval" if len(codecs) > 1 else "One training, test speakers vary"
+    if len(codecs) == 1 and sign(change) != "0":
+        words += ", in one training"
+    steps = f"step {whole[-1].row['step']} minus step {whole[0].row['step']}"
+    return Verdict(question, words, f"Beyond its control, {steps}: {signed(change)}. {seeds}. {told}.")

@@ -181,7 +181,7 @@ def causes(study: Study, results: Path) -> Figure:
 
 
 def along(study: Study, results: Path) -> Figure:
-    """What zeroing taps gives at each kept step, one panel an arm."""
+    """What zeroing taps gives at each kept step, one panel an arm; hollow and apart where a step lacks some seeds."""
     rows = [row for row in read_rows(results / "probes" / "along.csv") if "step" in row]
     names = list(dict.fromkeys(row["arm"] for row in rows))
     figure, axes = _panels(len(names))
@@ -194,15 +194,23 @@ def along(study: Study, results: Path) -> Figure:
         ):
             known = [row for row in at if row.get(key) is not None]
             ends = [[row[f"{key}{end}"] for row in known] for end in ("_low", "_high")]
-            steps = [row["step"] for row in known]
-            axis.plot(steps, [row[key] for row in known], color=colour, marker=marker, ms=4, lw=1, label=label)
-            axis.vlines(steps, *ends, color=colour, lw=0.8)
+            axis.vlines([row["step"] for row in known], *ends, color=colour, lw=0.8)
+            for complete, style in ((True, {"lw": 1, "label": label}), (False, {"lw": 0, "mfc": "white"})):
+                some = [row for row in known if (row["seeds"] == max(row["seeds"] for row in at)) == complete]
+                axis.plot(
+                    [row["step"] for row in some],
+                    [row[key] for row in some],
+                    **{"color": colour, "marker": marker, "ms": 4, **style},
+                )
         axis.axhline(0, color="black", lw=0.6)
         axis.set_title(name, fontsize=6)
         axis.set_xlabel("Step")
     axes[0].set_ylabel("Difference in STOI")
     if names:
-        axes[0].legend(frameon=False, fontsize=5)
+        axes[len(names) - 1].legend(frameon=False, fontsize=5)
+        limits = [axis.get_ylim() for axis in axes]  # one scale, or a difference of nothing looks like one
+        for axis in axes:
+            axis.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
     return figure
 
 
