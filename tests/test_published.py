@@ -112,3 +112,11 @@ def test_the_answers_about_the_cause_follow_from_their_scores(causes_study):
         record, run = json.loads(path.read_text()), causes_study.probe_runs[path.parent.name]
         assert record["digest"] == digest(run), path
         assert record["steps"] == run.training.steps
+
+
+def test_the_tables_about_the_cause_print_those_figures(causes_study, tmp_path):
+    published = sorted((CAUSES / "tables").glob("*.md"))
+    assert {"probe_along.md", "probe_causes.md", "probe_verdicts.md"} <= {path.name for path in published}
+    for path in published:
+        write_table(probe_table(path.stem.removeprefix("probe_"), causes_study, Results(CAUSES)), tmp_path / path.stem)
+        assert (tmp_path / path.name).read_text() == path.read_text(), path.name

@@ -217,5 +217,8 @@ def probe_table(name: str, study: Study, results: Results) -> Table:
     records = read_rows(results.folder / "probes" / f"{name}.csv")
     columns = [column for column in layout.columns if not column.optional or column.key in records[0]]
     lines = [Line([column.cell(row) for column in columns]) for row in records if layout.shown(row)]
-    notes = [*layout.notes, f"{study.training.steps} training steps; study: {study.study}."]
+    usual = study.training.steps
+    others = {run.variant: run.training.steps for run in study.probe_runs.values() if run.training.steps != usual}
+    steps = "".join(f", {variant}: {number}" for variant, number in others.items())
+    notes = [*layout.notes, f"{usual} training steps{steps}; study: {study.study}."]
     return Table(f"probe_{name}", layout.title, records, [column.heading for column in columns], lines, notes)
