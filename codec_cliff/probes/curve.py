@@ -105,14 +105,13 @@ def _verdict(arm: Arm, curve: Sequence[Point], scores: Scores) -> Verdict:
             question, "not settled at this scale", f"Fewer than two steps are measured in every seed. {told}."
         )
     change = scores.estimate(np.mean([whole[-1].beyond[codec] - whole[0].beyond[codec] for codec in codecs], axis=0))
+    seeds, alone = "One training, test speakers vary", ", in one training"
     if len(codecs) > 1:
         gains = {
             (point.row["step"], codecs.index(codec)): gain[0] for point in whole for codec, gain in point.beyond.items()
         }
         change = widen(change, block_spread(gains), len(codecs), 2, scores.by.confidence)
-    words = {"+": "yes, it grows", "-": "no, it fades", "0": "not settled at this scale"}[sign(change)]
-    seeds = f"{len(codecs)} seeds, in the interval" if len(codecs) > 1 else "One training, test speakers vary"
-    if len(codecs) == 1 and sign(change) != "0":
-        words += ", in one training"
+        seeds, alone = f"{len(codecs)} seeds, in the interval", ""
+    words = {"+": f"yes, it grows{alone}", "-": f"no, it fades{alone}", "0": "not settled at this scale"}[sign(change)]
     steps = f"step {whole[-1].row['step']} minus step {whole[0].row['step']}"
     return Verdict(question, words, f"Beyond its control, {steps}: {signed(change)}. {seeds}. {told}.")
