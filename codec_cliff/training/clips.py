@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 import torch
 from pyloudnorm.iirfilter import IIRfilter
-from scipy.signal import sosfilt
+from scipy.signal import sosfilt, sosfreqz
 
 from codec_cliff.corpus.store import INT16_SCALE, AudioStore, Crop, crop, cut
 from codec_cliff.study.config import Run
@@ -55,18 +55,18 @@ def _salient(
     store: AudioStore, run: Run, numbers: list[int], crops: list[Crop]
 ) -> tuple[list[Crop], np.ndarray, np.ndarray]:
     """Crops, the too quiet ones drawn anew, up to `salient_tries` draws each; their audio (B, T) and loudness in LUFS."""
-    audio = cut(store, crops, run.clip_samples)
-    levels = loudness(audio, run.sample_rate)
-    if run.training.salient_loudness is None:
-        return crops, audio, levels
-    for attempt in range(1, run.training.salient_tries):
-        quiet = np.flatnonzero(levels <= run.training.salient_loudness)
-        if not quiet.size:
+    audio, levels = cut(store, crops, run.clip_samples), np.full(len(crops), SILENCE)
+    limit, tries = run.training.salient_loudness, run.training.salient_tries
+    rows = np.arange(len(crops))  # still without a crop to keep
+    for attempt in range(1, tries + 1):
+        last = limit is None or attempt == tries
+        heard = rows if last else rows[loudness_ceiling(audio[rows], run.sample_rate) > limit]
+        levels[heard] = loudness(audio[heard], run.sample_rate)
+        if last or not (rows := rows[levels[rows] <= limit]).size:
             break
-        for row in quiet:
+        for row in rows:
             crops[row] = crop(store, run.seed, numbers[row], run.clip_samples, attempt)
-        audio[quiet] = cut(store, [crops[row] for row in quiet], run.clip_samples)
-        levels[quiet] = loudness(audio[quiet], run.sample_rate)
+        audio[rows] = cut(store, [crops[row] for row in rows], run.clip_samples)
     return crops, audio, levels
 
 
@@ -76,6 +76,21 @@ def _weighting(sample_rate: int) -> np.ndarray:
     shelf = IIRfilter(4.0, 1 / math.sqrt(2), 1500.0, sample_rate, "high_shelf")
     stages = (shelf, IIRfilter(0.0, 0.5, 38.0, sample_rate, "high_pass"))
     return np.array([[*(stage.passband_gain * stage.b), *stage.a] for stage in stages])
+
+
+@cache
+def _largest_gain(sample_rate: int) -> float:
+    """The most that the K weighting amplifies any frequency, in energy; a little over it, for between the points it is read at."""
+    return 1.01 * float((np.abs(sosfreqz(_weighting(sample_rate), 4096)[1]) ** 2).max())
+
+
+def loudness_ceiling(audio: np.ndarray, sample_rate: int) -> np.ndarray:
+    """What the loudness of clips (B, T) cannot exceed, in LUFS (B,), without filtering them.
+
+    A filter hands on no more energy than the signal's times its largest gain (Parseval), and no gating block holds more than all of it.
+    """
+    energy = _largest_gain(sample_rate) * np.vecdot(audio, audio)
+    return np.maximum(_lufs(energy / int(BLOCK_SECONDS * sample_rate)), SILENCE)
 
 
 def loudness(audio: np.ndarray, sample_rate: int) -> np.ndarray:

@@ -11,7 +11,7 @@ from scipy.signal import lfilter
 
 from codec_cliff.corpus.store import crop, cut
 from codec_cliff.training import clips as clips_module
-from codec_cliff.training.clips import ClipSource, loudness, shift_phase, step_clips
+from codec_cliff.training.clips import ClipSource, loudness, loudness_ceiling, shift_phase, step_clips
 
 
 @pytest.fixture
@@ -80,6 +80,39 @@ def test_a_quiet_crop_is_drawn_anew_in_the_same_utterance(run, store):
     tries = [[crop(store, run.seed, number, run.clip_samples, attempt) for attempt in range(3)] for number in range(2)]
     assert all(clip in drawn[1:] for clip, drawn in zip(again, tries, strict=True))
     assert again == step_clips(store, picky, 0).crops
+
+
+@pytest.mark.parametrize("tries", [1, 2, 5])
+def test_the_crop_kept_is_the_first_loud_enough_and_else_the_last(run, store, tries):
+    samples = store.samples.copy()
+    samples[store.offsets[0] : store.offsets[1]] = 0  # one utterance is silent, another nearly
+    samples[store.offsets[1] : store.offsets[2]] //= 1000
+    store = replace(store, samples=samples)
+    drawn = [[crop(store, run.seed, number, run.clip_samples, a) for a in range(tries)] for number in range(48)]
+    levels = [loudness(cut(store, crops, run.clip_samples), run.sample_rate) for crops in drawn]
+    limit = float(np.quantile([row[0] for row in levels], 0.7))
+    run = replace(run, training=replace(run.training, salient_loudness=limit, salient_tries=tries))
+    clips = step_clips(store, run, 0, count=48)
+    kept = [next((a for a, level in enumerate(row) if level > limit), tries - 1) for row in levels]
+    assert clips.crops == [crops[a] for crops, a in zip(drawn, kept, strict=True)]
+    at_one_loudness = run.training.loudness - np.array([row[a] for row, a in zip(levels, kept, strict=True)])
+    peaks = np.abs(cut(store, clips.crops, run.clip_samples)).max(axis=1)
+    free = peaks * 10 ** (at_one_loudness / 20) <= 1  # of the others, full scale holds the gain back
+    np.testing.assert_allclose(20 * np.log10(clips.gains[free]), at_one_loudness[free], atol=1e-4)
+    assert free.any()
+
+
+@pytest.mark.parametrize("sample_rate", [16000, 44100])
+def test_no_clip_is_louder_than_its_ceiling(sample_rate):
+    n_samples = int(0.38 * sample_rate)
+    time = np.arange(n_samples) / sample_rate
+    tones = np.stack([np.sin(2 * np.pi * hertz * time) for hertz in np.geomspace(20, sample_rate / 2.01, 40)])
+    noise = np.random.default_rng(0).standard_normal((40, n_samples)) * np.geomspace(1e-5, 1, 40)[:, None]
+    short = noise * (time > 0.3)
+    audio = np.concatenate([tones, noise, short, np.zeros((1, n_samples))]).astype(np.float32)
+    assert np.all(loudness(audio, sample_rate) <= loudness_ceiling(audio, sample_rate))
+    loud = tones[-6:].astype(np.float32)  # and it is near them where the filter amplifies most
+    assert np.all(loudness_ceiling(loud, sample_rate) - loudness(loud, sample_rate) < 1)
 
 
 def test_clips_as_recorded_when_nothing_is_asked_for(run, store):
