@@ -78,6 +78,19 @@ Contrast = Sequence[
 ]  # the arms of a difference, each with its factor; an arm on both sides cancels out
 
 
+def _factors(contrast: Contrast) -> dict[Arm, float]:
+    """The arms that do not cancel out."""
+    factors: dict[Arm, float] = {}
+    for factor, arm in contrast:
+        factors[arm] = factors.get(arm, 0) + factor
+    return {arm: factor for arm, factor in factors.items() if factor}
+
+
+def shared_seeds(contrast: Contrast) -> list[int]:
+    """The seeds that were trained in all arms of a difference."""
+    return sorted(set.intersection(*(set(arm.seeds) for arm in _factors(contrast))))
+
+
 def equal_audio(found: Sequence[Arm], padded: bool = False) -> list[list[Arm]]:
     """Arms of one frame rate by their audio a step, the least first, each by its tokens; whole tokens alone, unless `padded`."""
     levels: list[list[Arm]] = []
@@ -176,11 +189,7 @@ class Scores:
 
         With the seeds' part left out of the interval where the spread is unknown: then it is one training's, and no more.
         """
-        factors: dict[Arm, float] = {}
-        for factor, arm in contrast:
-            factors[arm] = factors.get(arm, 0) + factor
-        factors = {arm: factor for arm, factor in factors.items() if factor}
-        seeds = sorted(set.intersection(*(set(arm.seeds) for arm in factors)))
+        factors, seeds = _factors(contrast), shared_seeds(contrast)
         if not seeds:
             raise MetricError(f"{', '.join(arm.name for arm in factors)}: no seed was trained in all of these arms")
         codecs = {arm: [arm.codecs[arm.seeds.index(seed)] for seed in seeds] for arm in factors}

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from codec_cliff.probes.answer import Answer, Verdict
-from codec_cliff.probes.arms import SAME_AUDIO, Arm, Contrast, Scores
+from codec_cliff.probes.arms import SAME_AUDIO, Arm, Contrast, Scores, shared_seeds
 from codec_cliff.statistics.bootstrap import Estimate
 from codec_cliff.statistics.seeds import UNKNOWN, Spread
 from codec_cliff.study.config import Study
@@ -104,19 +104,20 @@ def _row(
 
 
 def answer(study: Study, found: Sequence[Arm], scores: Scores) -> Answer:
-    """A row an experiment, and a verdict an explanation."""
+    """A row an experiment, and a verdict an explanation; an experiment is not tested whose arms have no seed in common."""
     spread = scores.block_spread(found)
-    rows = []
+    rows, untested = [], []
     for rate in dict.fromkeys(arm.frame_rate for arm in found):
         for experiment in experiments(study, found, rate):
-            estimate, seeds = scores.contrast(experiment.contrast, spread if _seeded(experiment) else UNKNOWN)
+            shared = shared_seeds(experiment.contrast)
+            if not shared:
+                untested.append(experiment.name)
+                continue
+            estimate, seeds = scores.contrast(experiment.contrast, spread if len(shared) > 1 else UNKNOWN)
             rows.append(_row(experiment.name, estimate, seeds, experiment.predictions, seeds > 1))
     rows += [row for arm in found if arm.uncovered and arm.controlled for row in _repairs(arm, scores)]
-    return Answer(rows, [_verdict(explanation, rows, spread) for explanation in EXPLANATIONS] if rows else [])
-
-
-def _seeded(experiment: Experiment) -> bool:
-    return len(set.intersection(*(set(arm.seeds) for _, arm in experiment.contrast))) > 1
+    asked = EXPLANATIONS if rows or untested else ()
+    return Answer(rows, [_verdict(explanation, rows, untested, spread) for explanation in asked])
 
 
 def _repairs(arm: Arm, scores: Scores) -> Iterator[dict[str, object]]:
@@ -131,16 +132,18 @@ def _repairs(arm: Arm, scores: Scores) -> Iterator[dict[str, object]]:
     yield _row(name, scores.estimate(gain / len(arm.codecs)), len(arm.codecs), "+00", True, SMALL_EDIT)
 
 
-def _verdict(explanation: str, rows: Sequence[dict[str, object]], spread: Spread) -> Verdict:
-    """How often what happened fits an explanation; the experiments are named that speak against it."""
+def _verdict(explanation: str, rows: Sequence[dict[str, object]], untested: Sequence[str], spread: Spread) -> Verdict:
+    """How often what happened fits an explanation; the experiments are named that speak against it or are not tested."""
     outcomes: dict[str, list[str]] = {"fits": [], "against": [], "open": [], "one training": []}
     for row in rows:
         outcomes[str(row[explanation]).split(" ", 1)[1]].append(str(row["experiment"]))
+    outcomes["not tested"] = list(untested)
     counts = ", ".join(f"{len(names)} {word}" for word, names in outcomes.items() if names)
     against = "; ".join(outcomes["against"]) or "none"
     told = "seeds are in the intervals" if spread[1] else "no arm has two seeds"
+    seedless = f" Not tested, for no seed was trained in all of their arms: {'; '.join(untested)}." if untested else ""
     word = "spoken against" if outcomes["against"] else "not settled at this scale"
     return Verdict(
         f"Does the explanation by {explanation} fit the experiments?", f"{word}: {counts}",
-        f"Against: {against}. {told.capitalize()}.",
+        f"Against: {against}. {told.capitalize()}.{seedless}",
     )  # fmt: skip

@@ -33,11 +33,16 @@ def answer(study: Study, results: Path, scores: Scores, drift: pd.DataFrame) -> 
         last = runs[codecs[0]].training.steps
         final = scores.rows[scores.rows["codec"].isin(codecs)].assign(step=last)
         ends = drift[drift["codec"].isin(codecs) & drift["layer"].eq(FIRST)].assign(step=last)
-        curve = _curve(arm, codecs, pd.concat([kept, final]), pd.concat([taps, ends]), scores.by)
+        curve = _curve(arm, codecs, _once(kept, final, "variant", "utterance_id"), _once(taps, ends, "tap"), scores.by)
         rows += [point.row for point in curve]
         if arm.uncovered:
             verdicts.append(_verdict(arm, curve, scores))
     return Answer(rows, verdicts)
+
+
+def _once(kept: pd.DataFrame, final: pd.DataFrame, *keys: str) -> pd.DataFrame:
+    """Both, one below the other; of a model whose last step was kept as well, that step's final rows."""
+    return pd.concat([kept, final]).drop_duplicates(["codec", "step", *keys], keep="last")
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ class Slope:
 
 
 def frames(rows: pd.DataFrame, phonemes: pd.DataFrame, runs: Mapping[str, Run]) -> pd.DataFrame:
-    """One row a model and utterance: `rate, speaker, load` and the metrics that are there; WER as a ratio."""
+    """One row a model and utterance: `rate, speaker, load` and the metrics that are there; WER as a ratio, missing where no word is."""
     whole = rows[rows["variant"] == WHOLE].copy()
     whole["rate"] = [runs[codec].frame_rate for codec in whole["codec"]]
     load = phonemes.assign(
@@ -42,7 +42,8 @@ def frames(rows: pd.DataFrame, phonemes: pd.DataFrame, runs: Mapping[str, Run]) 
     table = whole.merge(load[["utterance_id", "rate", "load"]], on=["utterance_id", "rate"])
     for metric, (numerator, denominator) in METRICS.items():
         if numerator in table:
-            table[metric] = table[numerator] / table[denominator] if denominator else table[numerator]
+            among = table[denominator].where(table[denominator] > 0) if denominator else 1
+            table[metric] = table[numerator] / among
     return table.rename(columns={"speaker_id": "speaker"})
 
 
@@ -124,7 +125,7 @@ def answer(study: Study, results: Path, rows: pd.DataFrame, runs: Mapping[str, R
             found = slopes(table, metric, by)
             rates = sorted(table["rate"].unique(), reverse=True)
             record = {"group": name, "metric": metric, "rates": " ".join(f"{rate:g}" for rate in rates)}
-            record |= {"n": len(table), "speakers": table["speaker"].nunique()}
+            record |= {"n": int(table[metric].count()), "speakers": table["speaker"].nunique()}
             for part in ("within", "across", "share"):
                 estimate = getattr(found, part)
                 record |= {part: estimate.value if estimate else None}

@@ -16,7 +16,7 @@ from codec_cliff.errors import exit_cleanly
 from codec_cliff.files import write_csv
 from codec_cliff.metrics.headings import METRICS, TABLE_METRICS
 from codec_cliff.probes.answer import Answer, Verdict, sign, signed
-from codec_cliff.probes.arms import Arm, Contrast, Scores, arms, collapsed, equal_audio, plain
+from codec_cliff.probes.arms import Arm, Contrast, Scores, arms, collapsed, equal_audio, plain, shared_seeds
 from codec_cliff.probes.variants import WHOLE
 from codec_cliff.statistics.bootstrap import Resampling
 from codec_cliff.statistics.seeds import Spread
@@ -101,7 +101,12 @@ def _clip_lengths(found: Sequence[Arm]) -> Iterator[tuple[str, Contrast]]:
 def _verdict(
     question: str, contrast: Contrast, by_metric: Mapping[str, Scores], spreads: Mapping[str, Spread]
 ) -> Verdict:
-    """Better, worse or not settled, metric by metric; nothing is, where no arm of the study has two seeds."""
+    """Better, worse or not settled, metric by metric; nothing is, where no arm of the study has two seeds.
+
+    Not tested where the arms have no seed in common.
+    """
+    if not shared_seeds(contrast):
+        return Verdict(question, "not tested", "No seed was trained in all of these arms.")
     sides: dict[str, list[str]] = {"better": [], "worse": [], "not settled": []}
     evidence = []
     for metric, scores in by_metric.items():

@@ -9,12 +9,17 @@ from codec_cliff.canvas import Figure, matplotlib, plt
 from codec_cliff.metrics.headings import METRICS, TABLE_METRICS
 from codec_cliff.models.coverage import generator_taps
 from codec_cliff.probes.heat_map import draw_heat_map
+from codec_cliff.probes.positions import PHASE_BINS
 from codec_cliff.statistics.results import Row, read_rows
 from codec_cliff.study.config import Study
 
 # Okabe and Ito's palette; shapes differ too, for print without colour.
 AS_IT_IS, REPAIRED, CHUNKED = ("#D55E00", "o"), ("#009E73", "D"), ("#0072B2", "s")
 VALUE = {"value": "", "low": "_low", "high": "_high"}  # key -> ending of a metric's columns
+DISTANCES = {  # what the bins of `probes/positions.py` count
+    "utterance_edge": "Distance from the utterance's edge (half tokens)",
+    "token_boundary": f"Distance from a token boundary (1/{2 * PHASE_BINS} tokens)",
+}
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#888888")
 
 
@@ -155,14 +160,14 @@ def positions(study: Study, results: Path) -> Figure:
     figure, axes = _panels(2, height=3.2)
     drawn = [row for row in rows if row["variant"] == "zero-uncovered"]
     codecs = list(dict.fromkeys(row["codec"] for row in drawn))
-    for axis, kind in zip(axes, ("utterance_edge", "token_boundary"), strict=True):
+    for axis, (kind, label) in zip(axes, DISTANCES.items(), strict=True):
         for number, codec in enumerate(codecs):
             for variant, line in (("whole", "-"), ("zero-uncovered", ":"), ("overlapping-chunks", "--")):
                 at = [r for r in rows if (r["codec"], r["variant"], r["distance"]) == (codec, variant, kind)]
                 colour = COLOURS[number % len(COLOURS)]
                 style = {"ls": line, "color": colour, "lw": 1, "label": f"{codec}, {variant}"}
                 axis.plot([r["bin"] for r in at], [r["value"] for r in at], **style)
-        axis.set_xlabel(f"{kind.replace('_', ' ').capitalize()}: distance bin")
+        axis.set_xlabel(label)
         axis.set_ylabel("Log-mel error (dB)")
     if codecs:
         handles, labels = axes[0].get_legend_handles_labels()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from codec_cliff.metrics.headings import METRICS, TABLE_METRICS
 from codec_cliff.report.layout import Cell, Line, Table, interval, number, plain
+from codec_cliff.statistics.bootstrap import MIN_SPEAKERS
 from codec_cliff.statistics.results import Results, Row, read_rows
 from codec_cliff.study.config import Study
 
@@ -44,7 +45,10 @@ class Layout:
 LOW_HIGH = ("low", "high")
 MODEL = (Column("Model", "codec"), Column("Tokens", "tokens"))
 DIFFERENCE = Column("Difference", "difference", 4, True, LOW_HIGH)
-PAIRED = "Paired by utterance, one training: the interval is over the test speakers (utterances where there are fewer than ten)."
+PAIRED = (
+    "Paired by utterance, one training: the interval is over the test speakers "
+    f"(utterances where there are fewer than {MIN_SPEAKERS})."
+)
 BOTH = "Intervals hold both sources of scatter: test speakers (bootstrap) and training seeds (Student's t, pooled over arms)."
 
 LAYOUTS = {

@@ -16,6 +16,7 @@ from codec_cliff.study.config import Study
 
 MIN_SPEAKERS = 5  # with fewer no interval over speakers is of use: utterances are resampled, for these speakers alone
 LEAST_ERROR = 0.15  # of the figure's: a resample of one cluster over and over has a standard error of nearly nothing
+BLOCK = 2**18  # counts of clusters at once (2 MB): a resample of thousands of utterances has as many
 
 Sums = tuple[np.ndarray, np.ndarray]  # numerators and denominators of the utterances, (N,) each
 
@@ -87,7 +88,7 @@ def _studentised(ratios: Mapping[int, Sums], speakers: Sequence[str], by: Resamp
     value = float(_figures(np.ones((1, n)), totals)[0][0])
     if n < 2:
         return Estimate(value, math.nan, math.nan, unit)
-    error = math.sqrt((n - 1) / n * ((_figures(1 - np.eye(n), totals)[0] - value) ** 2).sum())
+    error = math.sqrt((n - 1) / n * ((_without_each(totals) - value) ** 2).sum())
     if not error:
         return Estimate(value, value, value, unit)
     low, high = value - error * _students(value, error, totals, n, by, tails)[::-1]
@@ -99,11 +100,22 @@ def _students(value: float, error: float, totals: Mapping, n: int, by: Resamplin
     student = stdtrit(n - 1, tails)
     if n < MIN_SPEAKERS:
         return student
-    draws = np.random.default_rng(by.seed).multinomial(n, np.full(n, 1 / n), size=by.samples)
-    figures, influence = _figures(draws, totals)
-    errors = np.sqrt(n / (n - 1) * (draws * influence**2).sum(1))
-    found = np.quantile((figures - value) / np.maximum(errors, LEAST_ERROR * error), tails)
+    random, rows, parts = np.random.default_rng(by.seed), max(1, BLOCK // n), []
+    for start in range(0, by.samples, rows):
+        draws = random.multinomial(n, np.full(n, 1 / n), size=min(rows, by.samples - start))
+        figures, influence = _figures(draws, totals)
+        errors = np.sqrt(n / (n - 1) * (draws * influence**2).sum(1))
+        parts.append((figures - value) / np.maximum(errors, LEAST_ERROR * error))
+    found = np.quantile(np.concatenate(parts), tails)
     return np.array([min(found[0], student[0]), max(found[1], student[1])])
+
+
+def _without_each(totals: Mapping[int, Sequence[np.ndarray]]) -> np.ndarray:
+    """The figure without each cluster in turn, (n,)."""
+    return sum(
+        sign * (numerators.sum() - numerators) / (denominators.sum() - denominators)
+        for sign, (numerators, denominators) in totals.items()
+    )
 
 
 def _figures(counts: np.ndarray, totals: Mapping[int, Sequence[np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:

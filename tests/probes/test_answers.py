@@ -13,7 +13,7 @@ from codec_cliff.probes.answers import QUESTIONS, answers
 from codec_cliff.probes.arms import Scores, arms, equal_audio, measured_runs
 from codec_cliff.report.probe_figures import FIGURES
 from codec_cliff.report.probes import LAYOUTS, probe_table
-from codec_cliff.statistics.bootstrap import Resampling
+from codec_cliff.statistics.bootstrap import MIN_SPEAKERS, Resampling
 from codec_cliff.statistics.results import Results
 from codec_cliff.statistics.summary import summary
 from codec_cliff.study.load import load_study
@@ -236,6 +236,13 @@ def test_without_two_seeds_no_metric_settles_anything():
     assert set(asked({"stoi": means}, study).values()) == {"not settled in STOI"}
 
 
+def test_arms_that_share_no_seed_are_not_tested_in_any_metric():
+    study = study_of(
+        {"frame_rate": 6.25, "tokens": [3], "seeds": [0]}, {"frame_rate": 6.25, "tokens": [4], "seeds": [1]}
+    )
+    assert list(asked({"stoi": dict.fromkeys(study.probe_runs, 0.6)}, study).values()) == ["not tested"]
+
+
 def every_metric(results, study) -> None:
     """Random figures for every probe run: two utterances each of twelve speakers, one to 24 words long."""
     random = np.random.default_rng(0)
@@ -298,6 +305,17 @@ def test_a_loss_beside_the_load_is_seen():
     assert found.within.value == pytest.approx(-0.02, abs=0.003)
     assert found.share.value == pytest.approx(0.04 / 0.24, abs=0.05)
     assert found.share.high < 1
+
+
+def test_an_utterance_without_words_has_no_word_error_rate():
+    study = study_of({"frame_rate": 6.25, "tokens": [3], "seeds": [0]})
+    rows = scores_of({"6.25hz-3-tokens": 0.6}).rows.assign(errors=1, reference_words=10)
+    rows.loc[0, "reference_words"] = 0
+    counts = {"utterance_id": rows["utterance_id"], "frame_rate": 6.25, "overlapping": range(24), "n_frames": 5}
+    table = load.frames(rows, pd.DataFrame(counts), study.probe_runs)
+    assert table["stoi"].notna().all()
+    assert list(table["wer"].isna()) == [True] + 23 * [False]
+    assert load.slopes(table, "wer", BY).within.value == pytest.approx(0, abs=1e-9)
 
 
 def measured(folder, study):
@@ -365,6 +383,13 @@ def test_every_question_gets_a_table_a_figure_and_a_verdict(tmp_path):
     assert set(FIGURES) == {"coverage", "quality", *QUESTIONS}
     for name, draw in FIGURES.items():
         assert draw(study, tmp_path).axes, name
+    labels = [axis.get_xlabel() for axis in FIGURES["positions"](study, tmp_path).axes]
+    assert [label.split("(")[1] for label in labels] == ["half tokens)", "1/16 tokens)"]
+
+
+def test_tables_of_pairs_name_the_fewest_speakers():
+    for name in ("repair", "chunks"):
+        assert f"utterances where there are fewer than {MIN_SPEAKERS})" in LAYOUTS[name].notes[0]
 
 
 def test_what_was_not_trained_is_not_settled():

@@ -88,3 +88,18 @@ def test_a_control_that_would_silence_a_layer_is_no_experiment(study):
     assert {arm.tokens for arm in found if not arm.controlled} == {2}
     assert told
     assert not [name for name in told if "2 tokens" in name]
+
+
+def test_arms_that_share_no_seed_are_not_tested(study):
+    """As a comparison that its deadline cut leaves them: 3 whole tokens in one seed, the fixed duration in another."""
+    cut = {"6.25hz-3-tokens": 0.6, "6.25hz-fixed-duration-seed1": 0.6, "6.25hz-fixed-tokens-seed1": 0.6}
+    found = arms({codec: study.probe_runs[codec] for codec in cut})
+    answer = causes.answer(study, found, scores_of(cut))
+    assert [row["experiment"] for row in answer.rows] == ["6.25 Hz: 19 tokens minus 0.38 s"]
+    for verdict in answer.verdicts:
+        assert verdict.verdict == "not settled at this scale: 1 one training, 1 not tested"
+        untested = "Not tested, for no seed was trained in all of their arms: 6.25 Hz: 3 whole tokens minus 0.38 s."
+        assert verdict.evidence.endswith(untested)
+    alone = [arm for arm in found if arm.tokens == 3]
+    for verdict in causes.answer(study, alone, scores_of(cut)).verdicts:
+        assert verdict.verdict == "not settled at this scale: 1 not tested"

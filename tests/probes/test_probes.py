@@ -91,6 +91,12 @@ def test_lengths_and_gradients_agree_for_the_discriminators(clip_samples, uncove
     assert sum(taps for *_, taps in by_length) == 374  # 5 periods x (5 x 5 + 3), 3 spectrograms x (5 bands x 15 + 3)
 
 
+@pytest.mark.parametrize("rate", [12.5, 6.25, 1.6])
+def test_the_discriminators_see_a_clip_without_what_pads_it_to_whole_tokens(rate):
+    """Other rates pad 0.38 s otherwise; what the discriminators judge is cut to 6,080 samples at each."""
+    assert discriminator_taps(run_of(rate, 6080)) == discriminator_taps(run_of(50, 6080))
+
+
 def test_clips_that_the_discriminators_cannot_run_on_are_named():
     with pytest.raises(CodecError, match="320 samples is too short for the discriminators"):
         discriminator_taps(tokens_of(50, 1))
@@ -146,8 +152,8 @@ def test_the_trainer_warns_of_taps_that_it_will_not_train(store, tmp_path, caplo
     ("clip", "last", "others"),
     [
         ("0.38s", "uncovered taps: 2", ["WARNING: clips of 0.38 s (3 tokens)", "everything: 4 tokens, 0.64 s"]),
-        ("4tokens", "uncovered taps: 0", ["every tap of the generator meets data"]),
-        ("100samples", "uncovered taps: 36", ["discriminators: 0 of 374"]),
+        ("4tokens", "uncovered taps: 0", ["every tap of the generator meets data", "discriminators: 0 of 374"]),
+        ("100samples", "uncovered taps: 36", ["discriminators: a clip of 100 samples is too short"]),
     ],
 )
 def test_the_command(capsys, tmp_path, clip, last, others):

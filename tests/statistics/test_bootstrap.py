@@ -1,17 +1,21 @@
 """Intervals over few speakers: how often they hold what is true, where that is known."""
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
 
+from codec_cliff.statistics import bootstrap
 from codec_cliff.statistics.bootstrap import (
+    MIN_SPEAKERS,
     Resampling,
     bootstrap_mean,
     bootstrap_ratio,
     paired_difference,
     widened,
 )
+from tests.paths import ROOT
 
 TRIALS = 600  # the standard error of a coverage of .95 is .009
 PROMISED = 0.93
@@ -98,3 +102,40 @@ def test_a_difference_turns_round_with_its_sides():
     a, b = ((rng.poisson(3, 30), np.full(30, 20)) for _ in "ab")
     forth, back = (paired_difference(*sides, np.arange(30) // 3, BY) for sides in ((a, b), (b, a)))
     assert (back.value, back.low, back.high) == pytest.approx((-forth.value, -forth.high, -forth.low))
+
+
+def sides(n: int):
+    """Errors and words of two codecs by cluster."""
+    rng = np.random.default_rng(n)
+    return {sign: (rng.poisson(3, n), rng.integers(8, 30, n)) for sign in (-1, 1)}
+
+
+def test_the_jackknife_leaves_each_cluster_out():
+    totals = sides(7)
+    for left_out, figure in enumerate(bootstrap._without_each(totals)):
+        kept = {sign: [np.delete(part, left_out).sum() for part in sums] for sign, sums in totals.items()}
+        assert figure == pytest.approx(kept[1][0] / kept[1][1] - kept[-1][0] / kept[-1][1], rel=1e-12)
+
+
+def test_blocks_of_resamples_are_the_resamples(monkeypatch):
+    sums, speakers = sides(30), np.arange(30) // 3
+    whole = paired_difference(sums[-1], sums[1], speakers, BY)
+    monkeypatch.setattr(bootstrap, "BLOCK", 70)  # seven resamples of ten speakers, and one in the last block
+    parts = paired_difference(sums[-1], sums[1], speakers, BY)
+    assert (parts.low, parts.high) == pytest.approx((whole.low, whole.high), rel=1e-12)
+
+
+def test_thousands_of_utterances_of_one_speaker_need_little_memory():
+    sums, speakers = sides(4000), ["a"] * 4000
+    tracemalloc.start()
+    try:
+        estimate = paired_difference(sums[-1], sums[1], speakers, BY)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert estimate.low < estimate.value < estimate.high
+    assert peak < 32e6  # bytes: less than 400 resamples of 4000 counts take together with their influences
+
+
+def test_the_how_to_names_the_fewest_speakers():
+    assert f"speakers where there are {MIN_SPEAKERS} or more" in (ROOT / "docs" / "own_recordings.md").read_text()
