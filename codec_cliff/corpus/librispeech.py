@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from codec_cliff.downloads.records import taking_turns
 from codec_cliff.downloads.transfer import fetch
 from codec_cliff.errors import CorpusError
 
@@ -44,15 +45,17 @@ def download(
 ) -> Path:
     """Make `<root>/<split>/<speaker>/<chapter>/*.flac` and return `<root>/<split>`; at once where it is complete.
 
-    The empty file `<root>/<split>.complete` is written last. An interrupted download goes on where it stopped. Raises
-    CorpusError where the split is unknown, no mirror can be reached, the checksum differs, or the folder is there but
-    was not unpacked by this function.
+    The empty file `<root>/<split>.complete` is written last. An interrupted download goes on where it stopped; processes
+    with one root take turns. Raises CorpusError where the split is unknown, no mirror can be reached, the checksum differs,
+    or the folder is there but was not unpacked by this function.
     """
     folder = Path(root) / split
     if split not in archives:
         raise CorpusError(f"split {split}: not known; known: {', '.join(archives)} (or set corpus.kind to folder)")
     if not (folder / MARKER).exists():
-        _obtain(folder, archives[split], mirrors)
+        with taking_turns(folder.with_name(f".{split}.lock")):
+            if not (folder / MARKER).exists():  # it is where another process had the turn before
+                _obtain(folder, archives[split], mirrors)
     (Path(root) / f"{split}.complete").touch()
     return folder
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from codec_cliff.downloads.hub import obtain
-from codec_cliff.downloads.listing import describe
+from codec_cliff.downloads.listing import arrived, describe
 from codec_cliff.downloads.pins import DOWNLOADS
 from codec_cliff.downloads.records import write_lock
 from codec_cliff.errors import exit_cleanly
@@ -22,10 +22,11 @@ def show(names: Sequence[str], cache: Path) -> None:
 
 
 def fetch(names: Sequence[str], cache: Path, marker: Path | None) -> None:
-    """Download and verify everything that `names` need, then write `marker`."""
-    lines = [f"{name}: {obtain(pinned, cache)}" for name in names for pinned in DOWNLOADS[name]]
-    print("\n".join(lines), flush=True)
+    """Download and verify everything that `names` need, then write what arrived to `marker`."""
+    wanted = [(name, pinned) for name in names for pinned in DOWNLOADS[name]]
+    print("\n".join(f"{name}: {obtain(pinned, cache)}" for name, pinned in wanted), flush=True)
     if marker:
+        lines = [f"{name}: {line}" for name, pinned in wanted for line in arrived(pinned, cache)]
         with atomic_path(marker) as temporary:
             temporary.write_text("\n".join(lines) + "\n")
 

@@ -73,6 +73,8 @@ def hub_folder(files: HubFiles, cache: Path) -> Path:
             left.unlink()
         record["repository"] = files.repository
         commit = files.commit or record.get("commit")
+        if commit != record.get("commit"):  # the pin has changed; another commit's files say nothing of this one's
+            record["files"] = {}
         for name in files.names:
             path = _hub_file(files.repository, name, commit, cache)
             found = path.parents[len(Path(name).parts) - 1].name  # the client may have made a relative cache absolute

@@ -7,18 +7,32 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from codec_cliff.errors import DownloadError
 from codec_cliff.files import atomic_path
 
 LOCK = Path("pins.lock.json")
 
 
 @contextmanager
+def taking_turns(path: Path) -> Iterator[None]:
+    """Hold the lock file `path`, once whoever has it lets go; DownloadError where its file system has no locks."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError as error:
+            raise DownloadError(
+                f"{path}: cannot be locked ({error.strerror}), and without a lock downloads side by side would spoil each "
+                "other's files; set the folder (cache, corpus.root) to a local disk, or to one with locks"
+            ) from error
+        yield
+
+
+@contextmanager
 def locked(key: str, cache: Path) -> Iterator[dict[str, Any]]:
     """The record of a download, to be changed in place; jobs side by side take turns. Nothing is kept on an error."""
     path = cache / "pins" / f"{key}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path.with_suffix(".lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with taking_turns(path.with_suffix(".lock")):
         before = read_record(key, cache)
         record = json.loads(json.dumps(before))
         yield record

@@ -5,6 +5,8 @@ import io
 import re
 import tarfile
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
@@ -36,6 +38,7 @@ class Server(ThreadingHTTPServer):
         self.honours_ranges = True
         self.hangs_up_after: int | None = None
         self.announces_more = 0  # bytes in its Content-Length beside what it sends
+        self.waits = 0.0  # seconds, in the midst of the file
         self.asked: list[str | None] = []
 
     @property
@@ -60,7 +63,10 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {start}-{len(server.content) - 1}/{len(server.content)}")
         self.send_header("Content-Length", str(len(body) + server.announces_more))
         self.end_headers()
-        self.wfile.write(body[: server.hangs_up_after])
+        body = body[: server.hangs_up_after]
+        self.wfile.write(body[: len(body) // 2])
+        time.sleep(server.waits)
+        self.wfile.write(body[len(body) // 2 :])
 
     def log_message(self, *arguments):
         pass
@@ -85,7 +91,12 @@ def assert_complete(folder):
     assert {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.*") if path.is_file()} == {
         **FILES, MARKER: (folder / MARKER).read_bytes(),
     }  # fmt: skip
-    assert {path.name for path in folder.parent.iterdir()} == {SPLIT, f"{SPLIT}.complete"}
+    assert left(folder.parent) == {SPLIT, f"{SPLIT}.complete"}
+
+
+def left(root) -> set[str]:
+    """What lies in a root, but for the lock."""
+    return {path.name for path in root.iterdir()} - {f".{SPLIT}.lock"}
 
 
 def test_a_download_lies_below_the_root_and_is_not_repeated(tmp_path, server):
@@ -108,6 +119,15 @@ def test_an_interrupted_download_goes_on_where_it_stopped(tmp_path, server):
     assert server.asked == [None, "bytes=500-"]
 
 
+def test_downloads_side_by_side_take_turns(tmp_path, server):
+    server.waits = 0.3
+    with ThreadPoolExecutor(2) as threads:
+        folders = [threads.submit(fetch, tmp_path, server) for _ in range(2)]
+    assert [folder.result() for folder in folders] == [tmp_path / SPLIT] * 2
+    assert_complete(tmp_path / SPLIT)
+    assert server.asked == [None]
+
+
 def test_a_server_that_ignores_ranges_sends_all_of_it(tmp_path, server):
     server.honours_ranges = False
     (tmp_path / f"{SPLIT}.tar.gz.part").write_bytes(b"x" * 100)
@@ -126,7 +146,7 @@ def test_the_next_mirror_is_asked_where_one_fails(tmp_path, server):
 def test_a_wrong_checksum_removes_the_file(tmp_path, server):
     with pytest.raises(CorpusError, match=r"MD5 is .* published is 0123"):
         fetch(tmp_path, server, md5="0123")
-    assert list(tmp_path.iterdir()) == []
+    assert not left(tmp_path)
 
 
 def test_offline_names_the_addresses_and_the_remedy(tmp_path, server):
@@ -165,14 +185,14 @@ def test_a_wrong_byte_is_noticed(tmp_path, server):
     server.content = content[:100] + bytes([content[100] ^ 1]) + content[101:]
     with pytest.raises(CorpusError, match=r"MD5 is .* published is"):
         fetch(tmp_path, server, md5)
-    assert list(tmp_path.iterdir()) == []
+    assert not left(tmp_path)
 
 
 def test_too_small_a_disk_is_noticed_before_the_first_byte(tmp_path, server, monkeypatch):
     monkeypatch.setattr("codec_cliff.downloads.transfer.shutil.disk_usage", lambda path: SimpleNamespace(free=1000))
     with pytest.raises(DownloadError, match=r"needs 0\.3 GB on this disk, 0\.0 GB are free; make room"):
         fetch(tmp_path, server)
-    assert list(tmp_path.iterdir()) == []
+    assert not left(tmp_path)
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE])

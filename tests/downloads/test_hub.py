@@ -1,8 +1,13 @@
 """Downloads of weights against a server on this machine that can break off, lie about lengths and serve a wrong byte."""
 
+import errno
 import hashlib
 import json
+import os
 import re
+import shlex
+import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,8 +18,9 @@ import yaml
 from codec_cliff.downloads import command as downloads
 from codec_cliff.downloads import hub, records
 from codec_cliff.downloads.hub import download, hub_folder
+from codec_cliff.downloads.listing import pin_of
 from codec_cliff.downloads.pins import DOWNLOADS, HubFiles, Release, Source
-from codec_cliff.downloads.records import write_lock
+from codec_cliff.downloads.records import locked, write_lock
 from codec_cliff.errors import DownloadError
 from tests.paths import ROOT
 
@@ -158,6 +164,18 @@ def test_the_hubs_commit_found_first_is_used_ever_after(server, tmp_path):
     assert len(server.asked) == asked  # a known commit needs no network
 
 
+def test_a_changed_commit_is_fetched_anew_and_then_held_against(server, tmp_path):
+    server.etag = "e" * 40  # a small file's, which is no checksum of its content
+    hub_folder(HubFiles("owner/codec", COMMIT, ("codec.pt",)), tmp_path)
+    server.commit, server.etag, server.content = "b" * 40, "f" * 40, CONTENT[:-1] + b"x"
+    moved = HubFiles("owner/codec", "b" * 40, ("codec.pt",))
+    path = hub_folder(moved, tmp_path) / "codec.pt"
+    assert path.read_bytes() == server.content
+    path.write_bytes(CONTENT)
+    with pytest.raises(DownloadError, match=f"recorded or published is {hashlib.sha256(server.content).hexdigest()}"):
+        hub_folder(moved, tmp_path)
+
+
 def test_a_relative_cache_as_the_configuration_has_it(server, tmp_path, monkeypatch):
     """The command as the rule `fetch` gives it: the cache of config.yaml, below the working folder."""
     monkeypatch.chdir(tmp_path)
@@ -169,7 +187,7 @@ def test_a_relative_cache_as_the_configuration_has_it(server, tmp_path, monkeypa
     downloads.main(["fetch", "ours"])  # the same folder by default, and nothing left to fetch
     folder = hub_folder(files, Path(cache))
     assert (folder / "folder/codec.pt").read_bytes() == CONTENT
-    assert str(folder) in Path(cache, "downloads/ours.complete").read_text()
+    assert f"commit {COMMIT}: folder/codec.pt, SHA-256 {SHA256}" in Path(cache, "downloads/ours.complete").read_text()
     assert sum(line.startswith("GET") for line in server.asked) == 1  # both names are the same content
 
 
@@ -261,6 +279,85 @@ def test_fetch_writes_its_marker_last(server, tmp_path, monkeypatch):
     assert not marker.exists()
     server.sends = None
     downloads.main(["fetch", "ours", "--cache", str(tmp_path), "--marker", str(marker)])
-    assert str(tmp_path / "dac" / "w.pth") in marker.read_text()
+    assert f"ours: dac/w.pth, SHA-256 {SHA256}" in marker.read_text()
     downloads.main(["pin", "--cache", str(tmp_path), "--lock", str(tmp_path / "lock.json")])
     assert set(json.loads((tmp_path / "lock.json").read_text())) == {"dac--w.pth", "owner--codec"}
+
+
+def test_a_marker_has_the_same_bytes_for_the_same_files_and_other_bytes_for_others(server, tmp_path, monkeypatch):
+    source = Source("owner/code", COMMIT)
+    monkeypatch.setitem(DOWNLOADS, "ours", (release(server, None), FILES, source))
+
+    def marker(name: str) -> str:
+        cache = tmp_path / name
+        (cache / f"sources/code@{COMMIT}").mkdir(parents=True)
+        downloads.main(["fetch", "ours", "--cache", str(cache), "--marker", str(cache / "ours.complete")])
+        return (cache / "ours.complete").read_text()
+
+    first = marker("one")
+    assert first == marker("two")
+    server.content = CONTENT[:-1] + b"x"  # what was published under the same names is another thing now
+    server.etag = hashlib.sha256(server.content).hexdigest()
+    server.commit = "b" * 40
+    later = first.replace(SHA256, server.etag).replace(
+        f"owner/codec, commit {COMMIT}", f"owner/codec, commit {'b' * 40}"
+    )
+    assert marker("three") == later != first
+    assert f"ours: git owner/code, commit {COMMIT}\n" in first
+
+
+def test_pinning_changes_no_rules_parameter(tmp_path, monkeypatch, capsys):
+    """`downloads pin` writes to the folder where the workflow runs; what is already there needs no second fetch."""
+    monkeypatch.chdir(tmp_path)
+    before = pin_of("bigcodec")
+    key = next(pinned.key for pinned in DOWNLOADS["bigcodec"] if isinstance(pinned, HubFiles))
+    Path("pins.lock.json").write_text(json.dumps({key: {"commit": COMMIT, "files": {}}}))
+    assert pin_of("bigcodec") == before
+    downloads.main(["list", "bigcodec"])
+    assert f"commit {COMMIT}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS])
+def test_a_file_system_without_locks_is_named_with_the_remedy(tmp_path, monkeypatch, code):
+    def refuse(file, operation):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(records.fcntl, "flock", refuse)
+    message = rf"{tmp_path}/pins/dac--w\.pth\.lock: cannot be locked \({os.strerror(code)}\).*cache.*to a local disk"
+    with pytest.raises(DownloadError, match=message), locked("dac--w.pth", tmp_path):
+        pass
+
+
+def test_the_rule_fetches_into_a_cache_whose_path_has_a_space(tmp_path):
+    marker = "my cache/downloads/dac_16k.complete"
+    command = [sys.executable, "-m", "snakemake", "-s", ROOT / "Snakefile", "-n", "-p", "--config", "cache=my cache"]
+    planned = subprocess.run([*command, "--", marker], cwd=tmp_path, capture_output=True, text=True)
+    shell = re.search(r"python -m codec_cliff\.downloads fetch .*", planned.stdout + planned.stderr)
+    words = shlex.split(shell[0])
+    assert words[words.index("--marker") + 1] == marker
+    assert words[words.index("--cache") + 1] == "my cache"
+
+
+# A repository of the hub -> the documentation's word for it.
+TRUSTED_AT_FIRST = {
+    "Qwen/Qwen3-TTS-Tokenizer-12Hz": "Qwen",
+    "kyutai/mimi": "Mimi",
+    "facebook/encodec_24khz": "EnCodec",
+    "OpenMOSS-Team/SpeechTokenizer": "SpeechTokenizer",
+    "nvidia/nemo-nano-codec-22khz-1.78kbps-12.5fps": "NanoCodec",
+    "jiaqili3/flexicodec": "FlexiCodec",
+    "FunAudioLLM/SenseVoiceSmall": "SenseVoice",
+    "facebook/mms-1b-all": "MMS",
+    "espnet/voxcelebs12_ska_wavlm_joint": "ESPnet",
+}
+
+
+def test_the_documentation_names_every_checksum_that_only_the_first_download_gives():
+    hub_files = [pinned for group in DOWNLOADS.values() for pinned in group if isinstance(pinned, HubFiles)]
+    unknown = [files for files in hub_files if set(files.names) - set(files.sha256)]
+    assert {files.repository for files in unknown} == set(TRUSTED_AT_FIRST)
+    words = " ".join((ROOT / "docs/downloads.md").read_text().split())
+    checksums = re.search(r"published nowhere that we could see: .*? the checksums of (.*?)\. For these", words)[1]
+    every, _, configurations = checksums.partition("the configurations")
+    for files in unknown:
+        assert TRUSTED_AT_FIRST[files.repository] in (configurations if files.sha256 else every)

@@ -18,4 +18,4 @@ rule fetch:
     message:
         "{wildcards.name}: {params.pins}"
     shell:
-        "python -m codec_cliff.downloads fetch {wildcards.name} --cache {params.cache:q} --marker {output} > {log} 2>&1"
+        "python -m codec_cliff.downloads fetch {wildcards.name} --cache {params.cache:q} --marker {output:q} > {log} 2>&1"
