@@ -9,7 +9,7 @@ from scipy.special import stdtrit
 
 from codec_cliff.corpus.manifest import read_manifest
 from codec_cliff.errors import CodecError, exit_cleanly
-from codec_cliff.files import write_csv
+from codec_cliff.files import read_json, write_csv
 
 JACKKNIFE_GROUPS = 20
 
@@ -42,6 +42,11 @@ def equal_frames(codes: np.ndarray, n_frames: int, seed: int) -> np.ndarray:
     return codes[:, np.random.default_rng(seed).choice(codes.shape[1], n_frames, replace=False)]
 
 
+def codebook_size_of(reconstruction: Path) -> int:
+    """Codes a codebook, of the codec that made results/<study>/reconstruction/<codec>."""
+    return read_json(reconstruction / "codec.json")["codebook_size"]
+
+
 def fewest_frames(manifest: str | Path, longest_hop: int) -> int:
     """Frames of a manifest's recordings at the study's lowest rate, `longest_hop` samples a token: on these the rates compare."""
     return sum(math.ceil(utterance.n_samples / longest_hop) for utterance in read_manifest(manifest))
@@ -65,12 +70,16 @@ def jackknife(counts: np.ndarray, statistic) -> tuple[np.ndarray, np.ndarray]:
 def codebook_rows(
     codes: np.ndarray, offsets: np.ndarray, codebook_size: int, n_frames_equal: int, seed: int
 ) -> list[dict[str, object]]:
-    """One row a level and one named `mean`; `codes` (n_codebooks, frames) with utterance `offsets`."""
+    """One row a level and one named `mean`; `codes` (n_codebooks, frames) with utterance `offsets`.
+
+    Of one utterance there are no intervals: None.
+    """
     groups = min(JACKKNIFE_GROUPS, len(offsets) - 1)
     group_of_frame = np.repeat(np.arange(len(offsets) - 1) % groups, np.diff(offsets))
     counts = np.stack([code_counts(codes[:, group_of_frame == group], codebook_size) for group in range(groups)])
     equal = code_counts(equal_frames(codes, n_frames_equal, seed), codebook_size)
     columns: dict[str, np.ndarray] = {}
+    unknown = np.full(len(codes) + 1, None)
     for name, per_level in (("utilization", utilization), ("entropy_efficiency", entropy_efficiency)):
 
         def with_mean(counts: np.ndarray, per_level=per_level) -> np.ndarray:
@@ -78,8 +87,8 @@ def codebook_rows(
             return np.append(levels, levels.mean())
 
         columns[name] = with_mean(counts.sum(0))
-        low, high = jackknife(counts, with_mean)
-        columns[f"{name}_low"], columns[f"{name}_high"] = low.clip(0, 1), high.clip(0, 1)
+        ends = (end.clip(0, 1) for end in jackknife(counts, with_mean)) if groups > 1 else (unknown, unknown)
+        columns[f"{name}_low"], columns[f"{name}_high"] = ends
         columns[f"{name}_equal_frames"] = with_mean(equal)
     labels = [*map(str, range(len(codes))), "mean"]
     frames = {"n_frames": codes.shape[1], "n_frames_equal": int(equal[0].sum())}
@@ -91,16 +100,16 @@ def codebook_rows(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--codes", required=True)
-    parser.add_argument("--codebook-size", required=True, type=int)
+    parser.add_argument("--reconstruction", required=True, type=Path, help="a codec's, with codes.npz and codec.json")
     parser.add_argument("--manifest", required=True, help="of the reference recordings")
     parser.add_argument("--longest-hop", required=True, type=int, help="samples a token of the study's lowest rate")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", required=True, type=Path)
     arguments = parser.parse_args()
     fewest = fewest_frames(arguments.manifest, arguments.longest_hop)
-    with np.load(arguments.codes) as file:
-        rows = codebook_rows(file["codes"], file["offsets"], arguments.codebook_size, fewest, arguments.seed)
+    size = codebook_size_of(arguments.reconstruction)
+    with np.load(arguments.reconstruction / "codes.npz") as file:
+        rows = codebook_rows(file["codes"], file["offsets"], size, fewest, arguments.seed)
     write_csv(arguments.output, rows)
 
 

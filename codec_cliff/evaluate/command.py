@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from codec_cliff.corpus.manifest import write_manifest
@@ -23,6 +23,7 @@ from codec_cliff.evaluate.report import write_report
 from codec_cliff.evaluate.transcripts import read_transcripts
 from codec_cliff.evaluate.workers import cores
 from codec_cliff.metrics.construct import METRICS
+from codec_cliff.report.compare import bootstrap_samples, confidence
 from codec_cliff.statistics.bootstrap import Resampling
 from codec_cliff.study.config import ORIGINAL
 
@@ -63,9 +64,9 @@ def evaluate(options: argparse.Namespace) -> Mapping[str, str]:
     unavailable = measure_all(recordings, chosen, ledger, options.jobs)
     metrics = [backend.metric for backend in chosen if backend.metric not in unavailable]
     problems += failed(recordings, metrics, ledger)
-    write_codebooks(output, systems, originals.names, options.codebook_size, options.seed)
+    problems += write_codebooks(output, systems, originals.names, options.codebook_size, options.seed)
 
-    measured = read_measured(output, list(recordings.decoded), metrics)
+    measured = read_measured(output, recordings, metrics)
     write_figures(output, measured, Resampling(options.bootstrap_samples, options.confidence, options.seed))
     stoi = {system: files["stoi"] for system, files in measured.items() if "stoi" in files}
     problems += without_delay(recordings, stoi, problems)
@@ -115,6 +116,17 @@ def _conclude(output: Path, said: Sequence[Finding], n_problems: int) -> None:
     print(f"{output / 'report.html'}: the page; {output / 'problems.csv'}: {n_problems} problems")
 
 
+def at_least(least: int) -> Callable[[str], int]:
+    """An argument type: whole numbers from `least` up."""
+
+    def number(text: str) -> int:
+        if int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text} is too small; {least} or more")
+        return int(text)
+
+    return number
+
+
 def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("codec-cliff evaluate", description=__doc__)
     parser.add_argument("originals", type=Path, help="folder of recordings: WAV, FLAC, Ogg or MP3, in any sub-folders")
@@ -136,12 +148,14 @@ def parser() -> argparse.ArgumentParser:
         "--normaliser", choices=NORMALISERS, default="plain", help="of transcripts; default: %(default)s"
     )
     parser.add_argument("--measure-mismatches", action="store_true", help="files that seem to be another recording too")
-    parser.add_argument("--codebook-size", type=int, help="of codes.npz or .npy files; default: the next power of two")
+    parser.add_argument(
+        "--codebook-size", type=at_least(2), help="of codes.npz or .npy files; default: the next power of two"
+    )
     parser.add_argument("--without-recordings", action="store_true", help="a page that holds no speech")
-    parser.add_argument("--jobs", type=int, default=cores(), help="processes at once; default: %(default)s")
+    parser.add_argument("--jobs", type=at_least(1), default=cores(), help="processes at once; default: %(default)s")
     parser.add_argument("--cache", type=Path, default=Path("cache"), help="of downloaded weights; default: %(default)s")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda[:n]")
-    parser.add_argument("--bootstrap-samples", type=int, default=1000)
-    parser.add_argument("--confidence", type=float, default=0.95)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--bootstrap-samples", type=bootstrap_samples, default=1000, help="100 or more (%(default)s)")
+    parser.add_argument("--confidence", type=confidence, default=0.95, help="between 0 and 1 (%(default)s)")
+    parser.add_argument("--seed", type=at_least(0), default=0)
     return parser

@@ -30,9 +30,10 @@ def write_figure(results: Results, metrics: Sequence[str], names: Mapping[str, s
 def _panel(axis, results: Results, metric: str, systems: Sequence[str]) -> None:
     for place, system in enumerate(systems):
         row = results.summary.get((system, metric), {})
-        if row.get("low") is not None:
-            axis.plot([row["low"], row["high"]], [place, place], color=BLUE, linewidth=1.5)
+        if row.get("value") is not None:
             axis.plot(row["value"], place, "o", color=BLUE, markersize=4)
+        if row.get("low") is not None:  # one file has no interval
+            axis.plot([row["low"], row["high"]], [place, place], color=BLUE, linewidth=1.5)
     if (value := results.summary.get((ORIGINAL, metric), {}).get("value")) is not None:
         axis.axvline(value, color="black", linewidth=1, linestyle=":")
     axis.set_xlabel(METRICS[metric].heading)

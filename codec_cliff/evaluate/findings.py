@@ -21,7 +21,9 @@ WORDS = {
     "length": "of another length",
     "silence": "silent",
     "unlike": "unlike the original",
+    "not measured": "without some of the figures",
 }
+OF_ALL = ("no figure", "codes", "not looked for")  # problems of a system, not of a file: said in their own words
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ def findings(
     found = []
     for system, files in recordings.decoded.items():
         mine = [problem for problem in problems if problem.system == system]
-        sentences = [*_files(mine), *_rates(system, recordings), *_matched(stoi.get(system))]
+        sentences = [*_files(mine), *_of_all(mine), *_rates(system, recordings), *_matched(stoi.get(system))]
         if system != ORIGINAL or mine:
             found.append(Finding(system, len(files), n_recordings, sentences))
     return found
@@ -69,14 +71,18 @@ def _files(problems: Iterable[Problem]) -> Iterable[str]:
         if problem.kind in WORDS:
             groups.setdefault((problem.kind, problem.measured), []).append(problem)
     for (kind, measured), members in groups.items():
-        names = listed(member.utterance_id or member.file for member in members)
-        yield f"{len(members)} {WORDS[kind]}{', measured all the same' if measured else ''}: {names}."
+        names = dict.fromkeys(member.utterance_id or member.file for member in members)
+        yield f"{len(names)} {WORDS[kind]}{', measured all the same' if measured else ''}: {listed(names)}."
+
+
+def _of_all(problems: Iterable[Problem]) -> Iterable[str]:
+    return (f"{each.problem[0].upper()}{each.problem[1:]}." for each in problems if each.kind in OF_ALL)
 
 
 def _rates(system: str, recordings: Recordings) -> Iterable[str]:
     theirs = {file.sample_rate for file in recordings.originals.values()}
     mine = Counter(file.sample_rate for file in recordings.decoded[system].values())
-    if system != ORIGINAL and set(mine) != theirs:
+    if system != ORIGINAL and mine and set(mine) != theirs:
         yield f"At {kilohertz(mine)} kHz; resampled to the originals' {kilohertz(theirs)} kHz to be compared."
 
 
@@ -89,6 +95,8 @@ def _matched(rows: pd.DataFrame | None) -> Iterable[str]:
     if rows is None or "lag_ms" not in rows:
         return
     rows = rows[rows["stoi"].notna()]
+    if rows.empty:
+        return
     lags = rows["lag_ms"]
     if unfound := len(_unfound(rows)):
         yield f"In {unfound} of {len(rows)} files no delay could be found, so they have no figure with the delay removed."

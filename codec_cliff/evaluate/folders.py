@@ -31,10 +31,15 @@ class System:
 
 
 def read_originals(folder: Path) -> Originals:
-    """Raises CorpusError where the folder is missing or holds no audio."""
+    """Raises CorpusError where the folder is missing, holds no audio, or two files that names cannot tell apart."""
     paths = _audio(folder)
     names = Names(folder, paths)
-    return Originals(folder, dict(zip(names.ids, paths, strict=True)), names)
+    files: dict[str, Path] = {}
+    for name, path in zip(names.ids, paths, strict=True):
+        if name in files:
+            raise CorpusError(f"{files[name]} and {path}: both would be the recording {name}; rename or remove one")
+        files[name] = path
+    return Originals(folder, files, names)
 
 
 def read_systems(named: Sequence[str], originals: Originals) -> list[System]:

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
 from codec_cliff.corpus.audio_files import read_audio
 from codec_cliff.corpus.decoded import alike_in_length, said_length
+from codec_cliff.corpus.store import LOUDEST
 from codec_cliff.errors import CorpusError
 from codec_cliff.evaluate.likeness import likeness, outline
 from codec_cliff.evaluate.workers import as_they_come
@@ -18,6 +20,7 @@ SILENCE = 10 ** (-70 / 20)  # a peak below this is silence
 # Opus at 6 kbit/s, 0.73 in noise of its own level and 0.40 in noise 10 dB above.
 UNLIKE, ALIKE, CLEARLY = 0.3, 0.6, 0.2
 CHUNK = 16  # recordings a task
+COMPARISONS = 200_000  # of a system's files with other recordings: minutes; a collapsed codec's thousands take hours
 
 
 @dataclass(frozen=True)
@@ -85,17 +88,36 @@ def _decode(path: Path) -> tuple[Decoded, np.ndarray]:
         return Decoded(path, fault=str(error).removeprefix(f"{path}: ")), np.empty(0, np.float32)
     if not np.isfinite(audio).all():
         return Decoded(path, len(audio), rate, fault="holds NaN or infinity"), audio
-    silent = np.abs(audio).max() < SILENCE
-    return Decoded(path, len(audio), rate, remark="is silent" if silent else ""), audio
+    peak = np.abs(audio).max()
+    if peak > LOUDEST:
+        fault = (
+            f"peaks at {peak:.4g} times full scale; floats belong between -1 and 1: divide integers by their full scale"
+        )
+        return Decoded(path, len(audio), rate, fault), audio
+    return Decoded(path, len(audio), rate, remark="is silent" if peak < SILENCE else ""), audio
 
 
-def another_recording(inspected: Mapping[str, Inspected], utterance_id: str, system: str) -> str | None:
+def other_recordings(inspected: Mapping[str, Inspected], system: str) -> tuple[dict[str, str], list[str]]:
+    """By id, the recordings that a system's files clearly are where those are not the ones of their names; and the ids of the
+    files that were not compared with the others, the most like their originals, where COMPARISONS do not reach.
+    """
+    unlike = [name for name, each in inspected.items() if each.likenesses.get(system, 1.0) < ALIKE]
+    unlike.sort(key=lambda name: inspected[name].likenesses[system])
+    found, compared = {}, 0
+    for place, name in enumerate(tqdm(unlike, f"{system}: unlike files", leave=False, unit="file", disable=None)):
+        if compared >= COMPARISONS:
+            return found, unlike[place:]
+        others = list(_of_like_length(inspected.values(), inspected[name].decoded[system].seconds))
+        if other := _another_recording(inspected[name], others, system):
+            found[name] = other
+        compared += len(others)
+    return found, []
+
+
+def _another_recording(mine: Inspected, others: Iterable[Inspected], system: str) -> str | None:
     """The id of the recording that a file clearly is, where that is not the one of its name."""
-    mine = inspected[utterance_id]
-    if mine.likenesses.get(system, 1.0) >= ALIKE:
-        return None
     best, best_likeness = None, max(ALIKE, mine.likenesses[system] + CLEARLY)
-    for other in _of_like_length(inspected.values(), mine.decoded[system].seconds):
+    for other in others:
         if (found := likeness(other.outlines[ORIGINAL], mine.outlines[system])) > best_likeness:
             best, best_likeness = other.utterance_id, found
     return best

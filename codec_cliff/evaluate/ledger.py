@@ -21,15 +21,17 @@ class Ledger:
         self._entries: dict[str, dict[str, Any]] = json.loads(self.path.read_text()) if self.path.exists() else {}
 
     def has(self, system: str, metric: str, digest: str) -> bool:
-        """Whether a metric of a system was measured on these very files."""
-        return self._entries.get(f"{system}/{metric}", {}).get("digest") == digest and self.csv(system, metric).exists()
+        """Whether a metric of a system was measured on these very files; where it could be on none, there is no CSV."""
+        entry = self._entries.get(f"{system}/{metric}", {})
+        there = self.csv(system, metric).exists() or entry.get("rows") == 0
+        return entry.get("digest") == digest and there
 
     def failures(self, system: str, metric: str) -> dict[str, str]:
         """Why files of a finished metric have no row, by recording id."""
         return self._entries.get(f"{system}/{metric}", {}).get("failures", {})
 
-    def enter(self, system: str, metric: str, digest: str, failures: Mapping[str, str]) -> None:
-        self._entries[f"{system}/{metric}"] = {"digest": digest, "failures": dict(failures)}
+    def enter(self, system: str, metric: str, digest: str, failures: Mapping[str, str], n_rows: int) -> None:
+        self._entries[f"{system}/{metric}"] = {"digest": digest, "failures": dict(failures), "rows": n_rows}
         with atomic_path(self.path) as temporary:
             temporary.write_text(json.dumps(self._entries, indent=1, sort_keys=True))
 
@@ -63,8 +65,11 @@ class Ledger:
 
 
 def digest(backend: Backend, originals: Mapping[str, Utterance], files: Mapping[str, Utterance]) -> str:
-    """What the rows of a system depend on: the backend and its settings, its files and their originals."""
-    return _hash([_named(backend), [[_state(originals[name]), _state(file)] for name, file in files.items()]])
+    """What the rows of a system depend on: the backend and its settings, its files, their originals and the names of both.
+
+    A recording's name grows where another one is added that ends alike: the rows would keep the shorter one.
+    """
+    return _hash([_named(backend), [[name, _state(originals[name]), _state(file)] for name, file in files.items()]])
 
 
 def _named(backend: Backend) -> list[Any]:

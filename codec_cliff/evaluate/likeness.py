@@ -10,11 +10,12 @@ SEARCHED_SECONDS = 1.0  # of delay, either way
 
 def outline(audio: np.ndarray, sample_rate: int) -> np.ndarray:
     """Audio (n,) to what tells it from another recording: band energies in decibel around their mean, float32 (bands, frames)."""
-    window, hop = round(WINDOW_SECONDS * sample_rate), round(HOP_SECONDS * sample_rate)
+    window, hop = (max(1, round(seconds * sample_rate)) for seconds in (WINDOW_SECONDS, HOP_SECONDS))
     padded = np.pad(audio, (0, max(0, window - len(audio))))
     frames = np.lib.stride_tricks.sliding_window_view(padded, window)[::hop]
     power = np.square(np.abs(np.fft.rfft(frames * np.hanning(window).astype(np.float32))))
-    edges = [round(edge * window / sample_rate) for edge in BANDS]
+    highest = power.shape[1] - 1  # below 6.8 kHz the upper bands are this frequency alone
+    edges = [min(round(edge * window / sample_rate), highest) for edge in BANDS]
     energy = np.add.reduceat(power, edges, axis=1)[:, :-1].T
     decibel = 10 * np.log10(np.maximum(energy, 1e-12))
     decibel = np.maximum(decibel, decibel.max() - FLOOR_DB)

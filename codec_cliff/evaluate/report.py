@@ -18,6 +18,8 @@ from codec_cliff.evaluate.worst import RANKED, worst_files
 from codec_cliff.report.layout import Table, write_table
 from codec_cliff.statistics.results import Results
 
+TABLE, FIGURE = (".csv", ".md", ".tex"), (".png", ".pdf", ".svg")
+
 
 def write_report(
     output: Path,
@@ -28,7 +30,10 @@ def write_report(
     unavailable: Mapping[str, str],
     options: argparse.Namespace,
 ) -> None:
-    """Write table.{csv,md,tex}, figure.{png,pdf,svg}, differences.*, worst.csv and report.html."""
+    """Write table.{csv,md,tex}, figure.{png,pdf,svg}, differences.*, worst.*, codes.* and report.html.
+
+    What an earlier run wrote and this one has nothing for goes.
+    """
     results = Results(output)
     metrics = [metric for metric in results.metrics if metric in RANKED]
     names = {system: display_name(system) for system in recordings.decoded}
@@ -37,8 +42,12 @@ def write_report(
     for name in ("table", "differences", "worst", "codes"):
         if name in tables:
             write_table(tables[name], output / name)
+        else:
+            _remove(output / name, TABLE)
     if metrics:
         write_figure(results, metrics, names, output / "figure")
+    else:
+        _remove(output / "figure", FIGURE)
     shutil.rmtree(output / "listening", ignore_errors=True)
     if not options.without_recordings:
         write_clips(output / "listening", recordings, measured, worst)
@@ -55,6 +64,11 @@ def write_report(
     write_page(output / "report.html", page)
 
 
+def _remove(stem: Path, suffixes: Sequence[str]) -> None:
+    for suffix in suffixes:
+        stem.with_suffix(suffix).unlink(missing_ok=True)
+
+
 def _tables(
     output: Path, results: Results, recordings: Recordings, measured: Measured, worst, said, confidence: float
 ) -> dict[str, Table]:
@@ -62,7 +76,7 @@ def _tables(
         main_table(results, recordings, said, confidence),
         differences(results),
         worst_table(worst, measured),
-        matching(results, confidence),
+        matching(results, recordings, confidence),
         codes_table(output, recordings.systems),
     ]
     return {table.name: table for table in built if table}

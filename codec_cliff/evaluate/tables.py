@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from codec_cliff.corpus.matching import UNKNOWN_SPEAKER
 from codec_cliff.evaluate.figures import Measured
 from codec_cliff.evaluate.findings import Finding, kilohertz
 from codec_cliff.evaluate.pairing import Recordings
@@ -47,7 +48,7 @@ def main_table(results: Results, recordings: Recordings, findings: Sequence[Find
         facts = [Cell(display_name(system)), Cell(counted.get(system, str(len(files)))), Cell(rates)]
         lines.append(Line([*facts, *metric_cells(record, metrics)], codec=system))
     header = ["System", "Files", "kHz", *_headings(metrics)]
-    return Table("table", "All systems", records, header, lines, notes(results, metrics, confidence))
+    return Table("table", "All systems", records, header, lines, notes(results, recordings, metrics, confidence))
 
 
 def _record(results: Results, system: str, metrics: Sequence[str]) -> dict[str, Any]:
@@ -55,14 +56,24 @@ def _record(results: Results, system: str, metrics: Sequence[str]) -> dict[str, 
     return {name: value for name, value in record.items() if not name.endswith("_paper")}
 
 
-def notes(results: Results, metrics: Sequence[str], confidence: float) -> list[str]:
+def notes(results: Results, recordings: Recordings, metrics: Sequence[str], confidence: float) -> list[str]:
     """Backends, what the brackets are, and what could not be scored."""
     noted = [metric for metric in metrics if metric not in NEITHER_GOOD_NOR_BAD]
     found = {metric: [row for (_, name), row in results.summary.items() if name == metric] for metric in noted}
     rows = [row for rows in found.values() for row in rows]
     backends = {_backend(row): None for row in rows}
     of_original = [OF_ORIGINAL] if "wer_of_original" in metrics else []
-    return [*backends, *of_original, interval_note(rows, confidence), *missing_notes(found)]
+    return [*backends, *of_original, *_intervals(rows, recordings, confidence), *missing_notes(found)]
+
+
+def _intervals(rows: Sequence[Row], recordings: Recordings, confidence: float) -> list[str]:
+    """What the brackets are, where there are some."""
+    if all(row["low"] is None for row in rows):
+        return []
+    if {file.speaker_id for file in recordings.originals.values()} == {UNKNOWN_SPEAKER}:
+        over = "over utterances, speakers unknown; they say nothing of other speakers"
+        return [f"Brackets: {confidence:.0%} bootstrap intervals {over}."]
+    return [interval_note(rows, confidence)]
 
 
 def _backend(row: Row) -> str:
@@ -118,15 +129,14 @@ def _worst(record: Row) -> list[Cell]:
     return [Cell(record["system"]), Cell(record["utterance_id"]), *numbers]
 
 
-def matching(results: Results, confidence: float) -> Table:
+def matching(results: Results, recordings: Recordings, confidence: float) -> Table:
     """Delay and level, and the metrics with and without them."""
     metrics = [metric for metric in LAG_METRICS if metric in results.metrics]
     records = [{"system": system} | _record(results, system, metrics) for system in results.codecs]
     lines = [Line([Cell(display_name(record["system"])), *metric_cells(record, metrics)]) for record in records]
     header = ["System", *_headings(metrics)]
-    return Table(
-        "matching", "Delay and level, and what they cost", records, header, lines, notes(results, metrics, confidence)
-    )
+    noted = notes(results, recordings, metrics, confidence)
+    return Table("matching", "Delay and level, and what they cost", records, header, lines, noted)
 
 
 def codes_table(output: Path, systems: Sequence[str]) -> Table | None:

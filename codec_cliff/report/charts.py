@@ -117,7 +117,7 @@ def systems(results: Results, metric: str, names: dict[str, str]) -> Spec:
         {"codec": codec, "name": name, "text": f"{name}: {shown.heading} {_shown_value(row, shown)}"}
         | {part: row[part] for part in ("value", "low", "high")}
         for codec, name in names.items()
-        if codec != ORIGINAL and (row := results.summary.get((codec, metric), {})).get("low") is not None
+        if codec != ORIGINAL and (row := results.summary.get((codec, metric), {})).get("value") is not None
     ]
     y = _field("name", None, "nominal", sort=[point["name"] for point in points], axis={"labelLimit": 180})
     low = _field("low", f"{shown.heading}; {shown.better} is better", scale={"zero": metric.startswith("wer")})
@@ -135,7 +135,7 @@ def systems(results: Results, metric: str, names: dict[str, str]) -> Spec:
 
 
 def _shown_value(row: Row, shown: Shown) -> str:
-    return f"{number(row['value'], shown.digits)} {interval(row['low'], row['high'], shown.digits)}"
+    return f"{number(row['value'], shown.digits)} {interval(row['low'], row['high'], shown.digits)}".rstrip()
 
 
 def phonemes(study: Study, results: Results) -> Spec:

@@ -27,14 +27,14 @@ def interval_note(rows: Sequence[Row], confidence: float) -> str:
     for row in rows:
         if row["unit"]:
             counts.setdefault(row["unit"], set()).add(int(row["n_speakers"]))
-    samples = [f"{unit}s ({_range(numbers)} speakers)" for unit, numbers in sorted(counts.items())]
+    samples = [f"{unit}s ({_speakers(numbers)})" for unit, numbers in sorted(counts.items())]
     few = "; over utterances they hold for these speakers alone" if "utterance" in counts else ""
     return f"Brackets: {confidence:.0%} bootstrap intervals over {' or '.join(samples)}{few}."
 
 
-def _range(numbers: set[int]) -> str:
+def _speakers(numbers: set[int]) -> str:
     least, most = min(numbers), max(numbers)
-    return f"{least}" if least == most else f"{least} to {most}"
+    return f"{least} to {most} speakers" if least < most else f"{most} speaker{'s' if most > 1 else ''}"
 
 
 def missing_notes(found: Mapping[str, Sequence[Row]]) -> list[str]:

@@ -1,9 +1,15 @@
 """Identities of Eqs. 2 and 3."""
 
+import csv
+import json
+import sys
+
 import numpy as np
 import pytest
 
+from codec_cliff.codes import codebook, usage
 from codec_cliff.codes.codebook import code_counts, codebook_rows, entropy_efficiency, equal_frames, utilization
+from codec_cliff.corpus.manifest import Utterance, write_manifest
 from codec_cliff.errors import CodecError
 
 
@@ -42,6 +48,37 @@ def test_rows_hold_each_level_and_their_mean_inside_its_interval():
     for row in rows:
         assert row["entropy_efficiency_low"] <= row["entropy_efficiency"] <= row["entropy_efficiency_high"]
         assert row["n_frames_equal"] == 500
+
+
+def test_one_utterance_has_values_and_no_interval():
+    codes = np.random.default_rng(0).integers(0, 16, (2, 50))
+    rows = codebook_rows(codes, np.array([0, 50]), 16, 50, 0)
+    for row in rows:
+        assert 0 < row["utilization"] <= 1
+        assert {value for name, value in row.items() if name.endswith(("_low", "_high"))} == {None}
+
+
+def test_each_codecs_own_size_counts(tmp_path, monkeypatch):
+    """Codebooks may be given by frame rate: a study's models then have different sizes."""
+    write_manifest(tmp_path / "test.tsv", [Utterance("u", "s", "u.flac", 4000, 16000, "HELLO")])
+    sizes = {"50hz": 8, "25hz": 64}
+    for codec, size in sizes.items():
+        (tmp_path / codec).mkdir()
+        (tmp_path / codec / "codec.json").write_text(json.dumps({"codebook_size": size}))
+        np.savez(tmp_path / codec / "codes.npz", codes=np.arange(40)[None] % 8, offsets=[0, 40])
+    common = ["--manifest", str(tmp_path / "test.tsv"), "--longest-hop", "640", "--output", str(tmp_path / "out.csv")]
+
+    def table(module, *arguments):
+        monkeypatch.setattr(sys, "argv", ["prog", *arguments, *common])
+        module.main()
+        with open(tmp_path / "out.csv", newline="") as file:
+            return list(csv.DictReader(file))
+
+    for codec, size in sizes.items():
+        rows = table(codebook, "--reconstruction", str(tmp_path / codec))
+        assert {(float(row["utilization"]), row["utilization_low"]) for row in rows} == {(8 / size, "")}
+    rows = table(usage, "--codecs", *sizes, "--reconstruction", str(tmp_path))
+    assert [row["codec"] for row in rows] == ["50hz"] * 8 + ["25hz"] * usage.GROUPS
 
 
 def test_a_code_outside_the_codebook_is_an_error():

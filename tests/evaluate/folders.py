@@ -39,6 +39,6 @@ def noisy(audio: np.ndarray) -> np.ndarray:
     return audio + 0.01 * np.random.default_rng(0).normal(size=len(audio)).astype(np.float32)
 
 
-def save(path: Path, audio: np.ndarray, rate: int = RATE) -> None:
+def save(path: Path, audio: np.ndarray, rate: int = RATE, subtype: str | None = None) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, audio, rate)
+    soundfile.write(path, audio, rate, subtype)

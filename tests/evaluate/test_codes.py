@@ -51,6 +51,16 @@ def test_the_size_of_a_codebook_is_given_or_the_next_power_of_two(tmp_path, name
     assert read_codes(mine, names, 1024).codebook_size == 1024
 
 
+def test_codes_that_are_gone_leave_nothing_behind(tmp_path, names):
+    mine = made(tmp_path, names, "mine")
+    np.save(mine.folder / "u0.npy", frames(5))
+    write_codebooks(tmp_path, [mine], names, None, seed=0)
+    assert (tmp_path / "codebook" / "mine.csv").exists()
+    (mine.folder / "u0.npy").unlink()
+    write_codebooks(tmp_path, [mine], names, None, seed=0)
+    assert not (tmp_path / "codebook").exists()
+
+
 def test_a_system_without_codes_has_none_and_unusable_ones_are_named(tmp_path, names):
     mine = made(tmp_path, names, "mine")
     assert read_codes(mine, names, None) is None
@@ -64,3 +74,61 @@ def test_a_system_without_codes_has_none_and_unusable_ones_are_named(tmp_path, n
     np.savez(mine.folder / "codes.npz", tokens=frames(5))
     with pytest.raises(CodecError, match=r"codes\.npz: needs the arrays codes"):
         read_codes(mine, names, None)
+
+
+def unusable(tmp_path, names, mine):
+    """What is said of codes that cannot be used, beside those of a system that can."""
+    good = System("good", tmp_path / "good", names.match(tmp_path, []))
+    good.folder.mkdir(exist_ok=True)
+    np.savez(good.folder / "codes.npz", codes=frames(50), offsets=[0, 20, 50])
+    (problem,) = write_codebooks(tmp_path, [mine, good], names, None, seed=0)
+    assert (problem.system, problem.file, problem.measured) == ("mine", str(mine.folder), False)
+    assert [path.name for path in (tmp_path / "codebook").iterdir()] == ["good.csv"]
+    assert read_rows(tmp_path / "codebook" / "good.csv")[-1]["n_frames_equal"] == 50
+    return problem.problem
+
+
+@pytest.mark.parametrize(
+    ("array", "said"),
+    [
+        (np.zeros((80, 300), np.float32), "holds (80, 300) float32, expected integers"),
+        (np.array([[1, "a"], [2, 3]], object), "cannot be read (Object arrays cannot be loaded"),
+        (np.array(3), "holds () int64, expected integers"),
+    ],
+)
+def test_an_array_that_holds_no_codes_is_a_problem_and_stops_nothing(tmp_path, names, array, said):
+    mine = made(tmp_path, names, "mine")
+    np.save(mine.folder / "u0.npy", array)
+    assert f"no use of codebooks: {mine.folder / 'u0.npy'}: {said}" in unusable(tmp_path, names, mine)
+
+
+def test_a_file_that_is_no_array_is_a_problem(tmp_path, names):
+    mine = made(tmp_path, names, "mine")
+    for content in (b"", b"PK", b"no array"):
+        (mine.folder / "codes.npz").write_bytes(content)
+        assert "codes.npz: cannot be read (" in unusable(tmp_path, names, mine)
+
+
+@pytest.mark.parametrize("offsets", [[0, 20], [0, 60, 50], [1, 50], [0.0, 50.0], [[0, 50]], []])
+def test_offsets_that_are_not_of_these_codes_are_a_problem(tmp_path, names, offsets):
+    mine = made(tmp_path, names, "mine")
+    np.savez(mine.folder / "codes.npz", codes=frames(50), offsets=offsets)
+    assert "codes.npz: offsets must be integers that rise from 0 to 50" in unusable(tmp_path, names, mine)
+
+
+@pytest.mark.parametrize(("codes", "size"), [([[-1, 2]], None), ([[0, 16]], 16), ([[0, 2**40]], None), ([[0, 0]], 1)])
+def test_integers_that_no_codebook_has_are_a_problem(tmp_path, names, codes, size):
+    mine = made(tmp_path, names, "mine")
+    more = {} if size is None else {"codebook_size": size}
+    np.savez(mine.folder / "codes.npz", codes=codes, offsets=[0, 2], **more)
+    assert "no codes of a codebook of" in unusable(tmp_path, names, mine)
+
+
+@pytest.mark.filterwarnings("error")
+def test_codes_of_one_recording_have_figures_without_intervals(tmp_path, names):
+    mine = made(tmp_path, names, "mine")
+    np.savez(mine.folder / "codes.npz", codes=frames(50).astype(np.uint64), offsets=[0, 0, 50, 50])
+    assert write_codebooks(tmp_path, [mine], names, None, seed=0) == []
+    row = read_rows(tmp_path / "codebook" / "mine.csv")[-1]
+    assert 0 < row["entropy_efficiency"] < 1
+    assert row["entropy_efficiency_low"] is row["utilization_high"] is None

@@ -165,6 +165,67 @@ def test_what_the_user_names_is_checked_before_anything_runs(tmp_path):
         main([str(tmp_path / "originals"), f"original={tmp_path / 'mine'}", "--output", str(tmp_path / "out")])
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--confidence", "95", "95 is no share between 0 and 1"),
+        ("--bootstrap-samples", "0", "0 are too few; 100 or more"),
+        ("--seed", "-1", "-1 is too small; 0 or more"),
+        ("--jobs", "0", "0 is too small; 1 or more"),
+        ("--codebook-size", "1", "1 is too small; 2 or more"),
+    ],
+)
+def test_options_that_no_run_can_have_are_refused_at_once(tmp_path, capsys, option, value, said):
+    with pytest.raises(SystemExit, match="2"):
+        evaluate(tmp_path, "mine", more=(option, value))
+    assert f"argument {option}: {said}" in capsys.readouterr().err
+
+
+def test_codes_that_are_none_cost_no_figure(tmp_path, capsys):
+    originals(tmp_path / "originals")
+    np.save(system(tmp_path / "mine", noisy) / "u0.npy", np.zeros((80, 300), np.float32))
+    output = evaluate(tmp_path, "mine")
+    assert float(rows(output / "table.csv")[1]["stoi"]) > 0.5
+    assert "No use of codebooks: " in (output / "report.html").read_text(encoding="utf-8")
+    assert "u0.npy: holds (80, 300) float32, expected integers" in capsys.readouterr().out
+
+
+def test_recordings_whose_names_grow_are_still_shared(tmp_path):
+    """Another recording of the same name lengthens the names of those that were there."""
+    for folder, made in (("originals", np.copy), ("first", noisy), ("second", noisy)):
+        save(tmp_path / folder / "a" / "x" / "1.wav", made(recording(0)))
+        save(tmp_path / folder / "b" / "x" / "2.wav", made(recording(1)))
+    evaluate(tmp_path, "first", "second")
+    save(tmp_path / "originals" / "c" / "x" / "1.wav", recording(4))
+    save(tmp_path / "first" / "c" / "x" / "1.wav", noisy(recording(4)))
+    output = evaluate(tmp_path, "first", "second")
+    assert [row["utterance_id"] for row in rows(output / "metrics" / "second" / "stoi.csv")] == ["a-x-1", "2"]
+    assert {row["n_utterances"] for row in rows(output / "comparisons.csv")} == {"2"}
+
+
+def test_what_this_run_does_not_write_is_gone(tmp_path):
+    originals(tmp_path / "originals")
+    codes = system(tmp_path / "mine", noisy) / "u0.npy"
+    np.save(codes, np.array([[0, 4, 2]]))
+    system(tmp_path / "theirs", noisy)
+    output = evaluate(tmp_path, "mine", "theirs")
+    written = {path.name for path in output.iterdir()}
+    codes.unlink()
+    evaluate(tmp_path, "mine")
+    gone = {f"{name}.{suffix}" for name in ("codes", "differences") for suffix in ("csv", "md", "tex")} | {"codebook"}
+    assert written - {path.name for path in output.iterdir()} == gone
+    assert "Use of the codebooks" not in (output / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_table_says_whether_speakers_are_known(evaluated, tmp_path):
+    _, output = evaluated
+    assert "95% bootstrap intervals over utterances (1 to 2 speakers)" in (output / "table.md").read_text()
+    system(tmp_path / "originals")
+    system(tmp_path / "mine", noisy)
+    notes = (evaluate(tmp_path, "mine") / "table.md").read_text()
+    assert "95% bootstrap intervals over utterances, speakers unknown; they say nothing of other speakers." in notes
+
+
 def test_folders_of_one_name_are_told_apart_by_their_parents(tmp_path):
     originals(tmp_path / "originals")
     system(tmp_path / "a" / "wav", noisy)

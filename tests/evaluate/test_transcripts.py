@@ -66,3 +66,52 @@ def test_transcripts_of_other_recordings_are_refused(tmp_path, names):
         read_transcripts(str(path), tmp_path, names)
     with pytest.raises(CorpusError, match="no such file"):
         read_transcripts("nowhere.tsv", tmp_path, names)
+
+
+@pytest.mark.parametrize("text", ["Hello, world | how are you", "Hello\tworld, how are you"])
+def test_marks_within_a_sentence_part_no_columns(tmp_path, names, text):
+    path = write(tmp_path / "said.txt", f"61-1-0 {text}\n61-1-1 yes\n")
+    expected = {"61-1-0": " ".join(text.split()), "61-1-1": "yes"}
+    assert read_transcripts(str(path), tmp_path, names) == expected
+
+
+@pytest.mark.parametrize("mark", [",", "|", "\t"])
+def test_a_mark_after_a_name_anywhere_parts_columns(tmp_path, names, mark):
+    """A table may begin with recordings that are not here, and name them by more than their ids."""
+    for mine in ("61-1-0", "61-1-0.flac", "speaker_61-1-0"):
+        path = write(tmp_path / "said.csv", f"99-1-0{mark}not here\n{mine}{mark}hello world\n")
+        assert read_transcripts(str(path), tmp_path, names) == {"61-1-0": "hello world"}
+
+
+def test_quoted_cells_and_ids_before_blanks_within_a_name(tmp_path, names):
+    path = write(tmp_path / "said.csv", '"61-1-0","hello, world"\n"61-1-1","yes"\n')
+    assert read_transcripts(str(path), tmp_path, names) == {"61-1-0": "hello, world", "61-1-1": "yes"}
+    path = write(tmp_path / "text", "s1_61-1-0 hello, world\n")
+    assert read_transcripts(str(path), tmp_path, names) == {"61-1-0": "hello, world"}
+
+
+def test_an_exact_name_outranks_one_that_holds_it(tmp_path, names):
+    write(tmp_path / "61" / "61-1-0.txt", "hello")
+    write(tmp_path / "61" / "61-1-0_notes.txt", "a dog barks")
+    assert read_transcripts(None, tmp_path, names) == {"61-1-0": "hello"}
+
+
+def test_normalised_text_outranks_the_original(tmp_path, names):
+    write(tmp_path / "61" / "61-1-0.normalized.txt", "two dogs")
+    write(tmp_path / "61" / "61-1-0.original.txt", "2 dogs")
+    assert read_transcripts(None, tmp_path, names) == {"61-1-0": "two dogs"}
+
+
+def test_two_texts_that_count_alike_are_refused_unless_they_are_the_same(tmp_path, names):
+    first = write(tmp_path / "61" / "61-1-0_a.txt", "hello  world")
+    second = write(tmp_path / "61" / "61-1-0_b.txt", "hello world\n")
+    assert read_transcripts(None, tmp_path, names) == {"61-1-0": "hello world"}
+    write(second, "good day")
+    with pytest.raises(CorpusError, match=f"{first} and {second}: give two transcripts of 61-1-0; remove one"):
+        read_transcripts(None, tmp_path, names)
+
+
+def test_a_row_that_ends_before_its_columns_is_named(tmp_path, names):
+    path = write(tmp_path / "said.tsv", "id\tspeaker\ttext\n\n61-1-0\t61\thello\n61-1-1\t61\n")
+    with pytest.raises(CorpusError, match=r"said\.tsv:4: ends before the column that its header names"):
+        read_transcripts(str(path), tmp_path, names)

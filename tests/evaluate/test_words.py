@@ -73,3 +73,17 @@ def test_with_transcripts_it_is_wer_and_recordings_without_one_are_counted(folde
     assert (
         "WER (%), utterances without a score: original 2, same 2, half 2." in (folders / "out" / "table.md").read_text()
     )
+
+
+def test_a_system_of_untranscribed_recordings_costs_the_others_no_figure(folders, capsys):
+    for name in ("u0.wav", "u1.wav"):
+        (folders / "half" / name).unlink()
+    (folders / "said.tsv").write_text("u0\taaa bbb ccc\nu1\tddd\n")
+    for _ in range(2):
+        rows = evaluate(folders, "--transcripts", str(folders / "said.tsv"))
+        assert set(rows) == {"original", "same"}
+        with open(folders / "out" / "table.csv") as file:
+            table = {row["system"]: row["wer"] for row in csv.DictReader(file)}
+        assert table["same"] == table["original"] != ""
+        assert table["half"] == ""
+        assert "No figure of wer: none of its recordings has a transcript." in capsys.readouterr().out
