@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from codec_cliff.codes.codebook import code_counts, equal_frames, fewest_frames
+from codec_cliff.codes.codebook import code_counts, codebook_size_of, equal_frames, fewest_frames
 from codec_cliff.errors import exit_cleanly
 from codec_cliff.files import write_csv
 
@@ -38,7 +38,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--codecs", required=True, nargs="+")
     parser.add_argument("--reconstruction", required=True, type=Path, help="results/<study>/reconstruction")
-    parser.add_argument("--codebook-size", required=True, type=int)
     parser.add_argument("--manifest", required=True, help="of the reference recordings")
     parser.add_argument("--longest-hop", required=True, type=int, help="samples a token of the study's lowest rate")
     parser.add_argument("--seed", type=int, default=0)
@@ -47,8 +46,9 @@ def main() -> None:
     fewest = fewest_frames(args.manifest, args.longest_hop)
     table = []
     for codec in args.codecs:
+        size = codebook_size_of(args.reconstruction / codec)
         with np.load(args.reconstruction / codec / "codes.npz") as file:
-            table += rows(codec, file["codes"], args.codebook_size, fewest, args.seed)
+            table += rows(codec, file["codes"], size, fewest, args.seed)
     write_csv(args.output, table)
 
 

@@ -10,6 +10,7 @@ not of widths.
 """
 
 import argparse
+import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -52,10 +53,11 @@ def generator_taps(run: Run) -> list[LayerTaps]:
 def discriminator_taps(run: Run) -> list[LayerTaps]:
     """Every convolution of the discriminators, along time, from lengths.
 
-    Raises CodecError where the clip is too short for them to run at all. They see the clip as it is decoded: whole tokens.
+    Raises CodecError where the clip is too short for them to run at all. They see it at its own length, which DAC cuts the decoded
+    whole tokens to.
     """
-    discriminator = _narrow_discriminator(run)
-    return layer_taps(discriminator, lambda: _judge(discriminator, _clip(run)))
+    discriminator, clip = _narrow_discriminator(run), torch.zeros(1, 1, run.clip_samples)
+    return layer_taps(discriminator, lambda: _judge(discriminator, clip))
 
 
 def generator_coverage(run: Run) -> list[LayerCoverage]:
@@ -80,7 +82,7 @@ def discriminator_coverage(run: Run) -> list[LayerCoverage]:
     with torch.enable_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         discriminator = _narrow_discriminator(run)
-        clip = torch.randn(2, 1, run.tokens_per_clip * run.hop_length)
+        clip = torch.randn(2, 1, run.clip_samples)
         return _without_gradient(discriminator, lambda: _judge(discriminator, clip))
 
 
@@ -197,8 +199,14 @@ def coverage_row(run: Run) -> dict[str, object]:
 
 
 def tap_rows(run: Run) -> list[dict[str, object]]:
-    """One row a tap of generator and discriminators: how many positions it meets in a clip, a step, a training."""
-    layers = generator_taps(run) + (discriminator_taps(run) if run.discriminator.enabled else [])
+    """One row a tap of generator and discriminators: how many positions it meets in a clip, a step, a training.
+
+    Of clips that are too short for the discriminators, the generator's rows alone.
+    """
+    layers = generator_taps(run)
+    if run.discriminator.enabled:
+        with contextlib.suppress(CodecError):
+            layers += discriminator_taps(run)
     return [
         {
             "codec": run.codec,

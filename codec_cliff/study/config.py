@@ -53,7 +53,7 @@ class Protocol:
     def clip_samples(self, hop_length: int, sample_rate: int) -> int:
         if self.clip_tokens is not None:
             return self.clip_tokens * hop_length
-        return round(self.clip_seconds * sample_rate)
+        return max(1, round(self.clip_seconds * sample_rate))
 
     def clips_per_batch(self, clip_samples: int, sample_rate: int) -> int:
         if self.batch_clips is not None:

@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from codec_cliff.study.checks import (
+    check_clips,
     check_codebooks,
     check_corpus,
+    check_discriminator,
     check_frame_rates,
     check_gpus,
+    check_kept_steps,
     check_padding,
     check_probes,
     check_protocols,
@@ -58,7 +61,10 @@ def load_study(values: Mapping[str, Any]) -> Study:
     check_corpus(study)
     check_probes(study)
     check_codebooks(study)
+    check_discriminator(study)
+    check_clips(study)
     check_padding(study)
+    check_kept_steps(study)
     check_gpus(study)
     check_rates_of_tools(study)
     return study

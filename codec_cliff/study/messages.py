@@ -1,6 +1,7 @@
 """What is wrong with a configuration, in words: the key, what was found, and what to write instead."""
 
 import difflib
+import math
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -35,6 +36,12 @@ def message(error: jsonschema.ValidationError) -> str:
         return f"{key}: {error.instance!r} is not one of {known}{near}"
     if error.validator == "type":
         return f"{key}: {_instead(error)}"
+    if error.validator == "multipleOf":
+        below = error.instance // error.validator_value * error.validator_value
+        return (
+            f"{key}: {error.instance} is no multiple of {error.validator_value}; "
+            f"write {below} or {below + error.validator_value}"
+        )
     if error.validator == "pattern" and error.validator_value in PATTERNS:
         return f"{key}: {error.instance!r}, expected {PATTERNS[error.validator_value]}"
     return f"{key}: {error.message}; config.yaml shows what belongs there"
@@ -77,6 +84,8 @@ def _number(text: str, fractions: bool) -> str:
         value = float(text)
     except ValueError:
         return ""
+    if not math.isfinite(value):
+        return "; every number must be finite"
     if not fractions and value.is_integer():
         return f"; write {int(value)}"
     mantissa, _, exponent = f"{value:e}".partition("e")

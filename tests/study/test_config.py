@@ -92,6 +92,17 @@ def _set(path, value):
         (_set("protocols/fixed-tokens/clip_seconds", 1.0), "protocols.fixed-tokens", "exactly one of"),
         (_set("protocols/fixed-duration/batch_clips", None), "protocols.fixed-duration", "exactly one of"),
         (_set("model/decoder_dim", 100), "model.decoder_dim", "divisible by 16"),
+        (_set("discriminator/fft_sizes", [1022]), "discriminator.fft_sizes.0", "no multiple of 4; write 1020 or 1024"),
+        (_set("discriminator/bands", [[0, 0.5], [0.5, 0.1]]), "discriminator.bands[1]", "write [0.1, 0.5]"),
+        (_set("discriminator/bands", [[0.5, 0.5]]), "discriminator.bands[0]", "widen the band"),
+        (_set("discriminator/bands", []), "discriminator.bands", "non-empty"),
+        (_set("discriminator/fft_sizes", [16]), "discriminator.bands[0]", "take larger fft_sizes"),
+        (
+            _set("discriminator", {"periods": [], "fft_sizes": []}),
+            "discriminator",
+            "set discriminator.enabled to false",
+        ),
+        (_set("training/keep_steps", [1, 100001]), "training.keep_steps: 100001", "raise training.steps"),
         (_set("study", "My Study"), "study", "expected small letters"),
         (_set("gpus", {"1.6hz-fixed-tokens": 1.5}), "gpus.1.6hz-fixed-tokens", "choose a number that divides 72"),
         (_set("gpus", {"1.6hz-fixed-tokens": 0}), "gpus.1.6hz-fixed-tokens", "less than or equal to the minimum of 0"),
@@ -103,6 +114,12 @@ def test_every_mistake_names_its_key_and_remedy(paper_config, edit, key, remedy)
         load_study(paper_config)
     assert key in str(error.value)
     assert remedy in str(error.value)
+
+
+def test_the_last_step_may_be_kept_and_idle_discriminators_may_be_odd(paper_config):
+    paper_config["training"]["keep_steps"] = [50000, 100000]
+    paper_config["discriminator"] = {"enabled": False, "periods": [], "fft_sizes": [16]}
+    assert load_study(paper_config).training.keep_steps == (50000, 100000)
 
 
 def test_habits_of_others_are_off_by_default_and_can_be_chosen(paper_config):

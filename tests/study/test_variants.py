@@ -99,6 +99,7 @@ ARM = {"frame_rate": 6.25, "protocols": ["fixed-duration"], "seeds": [0]}
         ({"variant": "replicat"}, {"replicate": {"model": {"padding": "replicate"}}}, "did you mean replicate"),
         ({}, {"a": {"model": {"paddin": "zeros"}}}, "paddin: unknown key .did you mean padding"),
         ({}, {"a": {"training": {"steps": 0}}}, "probes.variants.a.training.steps"),
+        ({}, {"a": {"training": {"keep_steps": [6, 7]}}}, "variants.a.training.keep_steps: 7 lies beyond the last of 6 steps"),
         ({"variant": "a"}, {"a": {"model": {"padding": "reflect"}}}, "3 tokens, and reflect padding needs 4; take replicate"),
         ({"variant": "a"}, {"a": {"model": {"n_codebooks": {25: 6}}}}, "a.model.n_codebooks: has no entry for 6.25 Hz"),
         ({}, {"seed1": {"model": {"padding": "zeros"}}}, "reads like a seed"),

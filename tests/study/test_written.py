@@ -22,6 +22,12 @@ WRITTEN = [
     ("training: {learning_rate: .inf}", "every number must be finite"),
     ("training:", "training: is empty, expected a section of keys"),
     ("training.steps: 500", "sections are nested, write training: {steps: 500}"),
+    (
+        "training: {discriminator_gradient_clip: inf}",
+        "discriminator_gradient_clip: 'inf' is a text, expected a number; every number must be finite",
+    ),
+    ("training: {learning_rate: nan}", "'nan' is a text, expected a number; every number must be finite"),
+    ("training: {steps: -inf}", "'-inf' is a text, expected a whole number; every number must be finite"),
     ("training: {device: mps}", "expected auto, cpu, cuda or cuda:<number>"),
     ("study: 2024", 'quote it, "2024"'),
     ("study: 2024-11-05", 'quote it, "2024-11-05"'),

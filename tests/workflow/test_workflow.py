@@ -101,6 +101,18 @@ def test_the_probes_that_are_asked_for_exist(checkout):
     assert set(re.findall(r"tables/probe_(\w+)\.md", planned.stdout)) == set(LAYOUTS)
 
 
+def test_codebooks_of_sizes_by_frame_rate_are_counted_each_by_its_own(checkout):
+    sizes = {100: 64, 50: 64, 25: 64, 12.5: 64, 6.25: 32, 3.125: 64, 1.6: 64}
+    (checkout / "sizes.yaml").write_text(yaml.safe_dump({"model": {"codebook_size": sizes}}))
+    planned = snakemake(
+        checkout, "-n", "-p", "--configfile", "sizes.yaml", "--", "results/paper/codebook/usage.csv", "table3"
+    )
+    assert planned.returncode == 0, planned.stderr
+    commands = re.findall(r"python -m codec_cliff\.codes\.\w+ .*", planned.stdout + planned.stderr)
+    assert len(commands) == 12  # a study's value that is no number cannot be an argument of theirs
+    assert not any("{" in command for command in commands)
+
+
 def test_a_large_study_plans():
     """The smallest scale of the benchmark, which goes on to 256 trainings."""
     command = [sys.executable, "benchmarks/dag.py", "--scales", "1", "--runs", "12"]
@@ -148,6 +160,28 @@ def test_training_asks_for_a_gpu_memory_and_the_time_it_will_take(checkout):
     (resources,) = re.findall(r"rule train:.*?resources: (.*?)\n", planned.stdout + planned.stderr, re.S)
     assert {"gpu=1", "slurm_partition=gpu", "mem_mb=32000"} <= set(resources.split(", "))
     assert int(re.search(r"runtime=(\d+)", resources).group(1)) > 30
+
+
+def test_on_one_machine_what_needs_the_card_counts_against_it(checkout):
+    planned = snakemake(checkout, "-n", "--profile", "profiles/local", "all")
+    said = planned.stdout + planned.stderr
+    jobs_of = re.findall(r"rule metric:.*?metric=(\w+)\n.*?gpu_percent=(\d+)", said, re.S)
+    assert dict(jobs_of) == {"stoi": "0", "mcd": "0", "wer": "25", "spk_sim": "25", "naturalness": "25"}
+    assert "gpu_percent=25" in re.search(r"rule reconstruct:.*?resources: (.*?)\n", said, re.S).group(1)
+
+
+def test_the_papers_page_trains_nothing_for_the_probes_whose_answers_lie_there(checkout, tmp_path):
+    """`all` shows the probes' tables where they are and waits for none; results/pilot lies in git without its models."""
+    folder = tmp_path / "checkout"
+    folder.mkdir()
+    for path in checkout.iterdir():
+        if path.name not in ("results", ".snakemake"):
+            (folder / path.name).symlink_to(path)
+    shutil.copytree(ROOT / "results/pilot", folder / "results/pilot")
+    planned = snakemake(folder, "-n", "--profile", "profiles/pilot", "--", "all")
+    assert planned.returncode == 0, planned.stderr
+    assert jobs(planned)["train"] == 5
+    assert not {"probe_scores", "probe_answers", "probe_quality"} & set(jobs(planned))
 
 
 GPU_PILOT = ["--profile", "profiles/pilot", "--configfile", "profiles/pilot/study.yaml", "profiles/pilot/gpu.yaml"]
@@ -353,6 +387,20 @@ def test_a_changed_metric_reruns_that_metric_alone(moved):
     rerun = set(re.findall(rf"output: {RESULTS}/metrics/(\S+)\.csv", planned.stdout + planned.stderr))
     assert rerun == {f"{codec}/stoi" for codec in codecs}
     assert not {"train", "repair", "reconstruct", "codebook", "align", "prepare"} & set(jobs(planned))
+
+
+def test_recordings_made_anew_are_measured_anew(moved):
+    """Another model's have the names and lengths of the first one's; if the driver stops between, the next call must see it."""
+    made = f"{RESULTS}/reconstruction/50hz/manifest.tsv"
+    anew = snakemake(moved, "--configfile", "tests/micro.yaml", "--forcerun", "reconstruct", "--", made)
+    assert anew.returncode == 0, anew.stderr
+    assert jobs(anew) == {"reconstruct": 1}
+    planned = plan(moved)
+    assert {rule: planned.get(rule) for rule in ("metric", "codebook", "code_usage", "listening", "page")} == {
+        **{"metric": 5, "codebook": 1},
+        **dict.fromkeys(("code_usage", "listening", "page"), 1),
+    }
+    assert not {"train", "reconstruct", "repair"} & set(planned)
 
 
 def test_a_cleaned_branch_is_made_anew_and_no_other(moved):

@@ -1,4 +1,5 @@
 # The study, checked and frozen, and the names that the rule files share.
+import hashlib
 import json
 import math
 import os
@@ -264,6 +265,17 @@ def metric_files(codecs):
     )
 
 
+def reconstructed(codecs):
+    """Manifest and record of some codecs' recordings. The manifest holds names and lengths, which another model's recordings have
+    too: the record tells them apart, for small files are compared by content.
+    """
+    return expand(
+        f"{RESULTS}/reconstruction/{{codec}}/{{file}}",
+        codec=codecs,
+        file=["manifest.tsv", "codec.json"],
+    )
+
+
 def measured(codecs):
     """Every metric of some codecs, and what is known about each."""
     return metric_files(codecs) + expand(
@@ -271,6 +283,12 @@ def measured(codecs):
     )
 
 
-def measured_seeds(wildcards):
-    """The metrics of the probes' runs as far as they are there: a claim's interval then holds what seeds add."""
-    return [path for path in metric_files(STUDY.probe_runs) if Path(path).exists()]
+def as_found(paths):
+    """A digest of those of some files that are there, for the parameters of a job that shows them and must not wait for them:
+    as inputs they would be made anew with all that they come from.
+    """
+    digest = hashlib.sha256()
+    for path in paths:
+        if Path(path).exists():
+            digest.update(path.encode() + Path(path).read_bytes())
+    return digest.hexdigest()[:16]

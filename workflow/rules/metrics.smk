@@ -34,6 +34,7 @@ rule metric:
         manifest=f"{RESULTS}/data/test.tsv",
         store=ancient(f"{RESULTS}/data/test.npy"),
         reconstruction=f"{RESULTS}/reconstruction/{{codec}}/manifest.tsv",
+        record=f"{RESULTS}/reconstruction/{{codec}}/codec.json",
     output:
         f"{RESULTS}/metrics/{{codec}}/{{metric}}.csv",
     log:
