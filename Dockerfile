@@ -6,5 +6,5 @@ RUN apt-get update && apt-get install --yes --no-install-recommends git libgomp1
 RUN pip install --no-cache-dir uv==0.13.9
 WORKDIR /opt/codec-cliff
 COPY pyproject.toml uv.lock ./
-RUN uv sync --locked --no-cache --no-install-project --no-default-groups --group training --group synthetic
+RUN uv sync --locked --no-cache --no-install-project --no-default-groups --group training --group synthetic --group recogniser
 ENV PATH=/opt/codec-cliff/.venv/bin:$PATH

@@ -49,6 +49,12 @@ class DiskError(UserError):
         )
 
 
+def anew(run_folder: str | Path) -> str:
+    """The command that forgets a training and what was made of it, whichever study and profile it is of."""
+    run_folder = Path(run_folder)
+    return f"python -m codec_cliff.branch --results {run_folder.parent.parent} --codec {run_folder.name}"
+
+
 def is_full_disk(error: Exception) -> bool:
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 

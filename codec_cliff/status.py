@@ -14,7 +14,7 @@ from typing import Any
 
 from codec_cliff.corpus.listing import changes
 from codec_cliff.corpus.manifest import read_manifest, recordings_digest
-from codec_cliff.errors import CorpusError, UserError
+from codec_cliff.errors import CorpusError, UserError, anew
 from codec_cliff.files import atomic_path, read_json
 from codec_cliff.study.config import Run, Study, digest
 from codec_cliff.study.load import load_study
@@ -182,7 +182,7 @@ def stale_models(study: Study, results: str | Path) -> list[str]:
         return [str(error)]
     reasons = {codec: stale(run, Path(results) / "runs" / codec, recordings) for codec, run in study.runs.items()}
     return [
-        f"{codec}: {reason}; to train it anew: snakemake clean_branch --config branch={codec}"
+        f"{codec}: {reason}; to train it anew: {anew(Path(results) / 'runs' / codec)}"
         for codec, reason in reasons.items()
         if reason
     ]

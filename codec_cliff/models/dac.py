@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import nn
 
-from codec_cliff.errors import CodecError, ResultsError
+from codec_cliff.errors import CodecError, ResultsError, anew
 from codec_cliff.files import read_json, sha256
 from codec_cliff.models.codec import CodecFacts, fit_length
 from codec_cliff.models.gpu.layers import replace_for_gpu
@@ -21,7 +21,7 @@ from codec_cliff.models.quantizer import replace_quantizer
 from codec_cliff.study.config import Run
 
 WEIGHTS = "model.safetensors"
-ANEW = "make it anew: snakemake clean_branch --config branch=<codec>, then the same command as before"
+REMEDY = "make it anew: %s, then the same command as before"
 
 # descript-audio-codec 1.0.0 uses weight_norm and jit as they were when it was written; both still work.
 warnings.filterwarnings("ignore", message=".*(weight_norm|torch.jit).*")
@@ -117,7 +117,7 @@ def load_run(run_folder: str | Path) -> Run:
     try:
         return Run.from_dict(read_json(path))
     except (ResultsError, KeyError, TypeError, AttributeError) as error:
-        raise CodecError(f"{path}: is no configuration of a run ({error}); {ANEW}") from error
+        raise CodecError(f"{path}: is no configuration of a run ({error}); {REMEDY % anew(run_folder)}") from error
 
 
 def load_generator(run_folder: str | Path) -> tuple[Run, DAC]:
@@ -126,12 +126,12 @@ def load_generator(run_folder: str | Path) -> tuple[Run, DAC]:
     if not weights.exists():
         raise CodecError(f"{weights}: not there; the training of {run.codec} has not finished")
     if not is_whole(run_folder, Path(run_folder) / "run.json"):
-        raise CodecError(f"{weights}: is damaged, or not the model that run.json tells of; {ANEW}")
+        raise CodecError(f"{weights}: is damaged, or not the model that run.json tells of; {REMEDY % anew(run_folder)}")
     model = build_generator(run)
     try:
         model.load_state_dict(load_file(weights))
     except RuntimeError as error:
-        raise CodecError(f"{weights}: does not fit its config.json; {ANEW}") from error
+        raise CodecError(f"{weights}: does not fit its config.json; {REMEDY % anew(run_folder)}") from error
     return run, model
 
 

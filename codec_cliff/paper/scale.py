@@ -72,17 +72,16 @@ class Choice:
 
 
 def choices(paper_study: Path = PAPER_STUDY) -> list[Choice]:
-    """The comments of config.yaml that say `ours:`; one on a line of its own speaks of the key below it."""
-    found, waiting = [], []
+    """The comments of config.yaml that say `ours:`; one on lines of its own, to their end, speaks of the key below it."""
+    found, waiting = [], ""
     for line in paper_study.read_text(encoding="utf-8").splitlines():
         text, _, comment = line.partition("#")
         _, mark, reason = comment.partition("ours:")
-        key = KEY.match(text)
-        found += [Choice(key["key"], reason) for reason in waiting if key]
-        waiting = [] if key else waiting
-        if mark:
-            reason = reason.strip()
-            (found if key else waiting).append(Choice(key["key"], reason) if key else reason)
+        if key := KEY.match(text):
+            found += [Choice(key["key"], said.strip()) for said in (waiting, reason) if said]
+            waiting = ""
+        elif mark or waiting:
+            waiting += reason if mark else comment
     return found
 
 

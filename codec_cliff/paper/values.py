@@ -33,10 +33,20 @@ def paper_codebook(frame_rate: float, column: str) -> float | None:
     return _named("table3", paper()["table3"]["rows"].get(frame_rate), column)
 
 
+def table3_rates() -> list[float]:
+    """The frame rates of Table 3, in Hz."""
+    return list(paper()["table3"]["rows"])
+
+
 def paper_phonemes(frame_rate: float | None) -> float | None:
     """Phonemes a frame at a frame rate, or a second where the rate is None (section 4.3); None where not stated."""
     stated = paper()["phonemes"]
     return stated["per_second"] if frame_rate is None else stated["per_frame"].get(frame_rate)
+
+
+def paper_phonemes_over(frame_rate: float | None) -> float | None:
+    """What the phonemes a frame exceed, where the paper says no more than that (section 4.3); None where it does not."""
+    return paper()["phonemes"]["per_frame_over"].get(frame_rate)
 
 
 def is_paper_backend(metric: str, backend: str) -> bool:

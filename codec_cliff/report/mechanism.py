@@ -42,7 +42,7 @@ def table3(study: Study, results: Results) -> Table:
     header = ["Hz", "Protocol", "Frames", "Utilization", "Entropy efficiency"]
     header += ["Utilization, equal frames", "Entropy efficiency, equal frames"]
     notes = [
-        "Mean over the codebook levels.",
+        "Mean over the codebook levels: Eqs. 2 and 3 are of one level, and the paper does not say how its figure holds all.",
         "Equal frames: the same number of frames counted at every rate, as few frames make both figures come out low.",
         "The paper does not say which protocol's models it counts; its values stand beside both.",
         *scale_note(study),

@@ -89,9 +89,15 @@ def _fact_cells(record: dict[str, Any]) -> list[Cell]:
     rate = record["sample_rate"]
     kilohertz = plain(rate / 1000 if rate else None)
     numbers = [plain(record[name] or None) for name in ("n_codebooks", "codebook_size")]
-    rates = [Cell(f"{value:.4g}") if (value := record["frame_rate"]) else plain(None)]
+    rates = [Cell(_frame_rates(record)) if record["frame_rate"] else plain(None)]
     bitrate = Cell(f"{value:.0f}") if (value := record["bitrate"]) else plain(None)
     return [Cell(record["model"]), kilohertz, *rates, *numbers, bitrate]
+
+
+def _frame_rates(record: dict[str, Any]) -> str:
+    """A codec's frame rate; the rates of one whose levels have their own as the paper prints them."""
+    printed = paper()["table1"]["rows"].get(record["codec"], {}).get("frame_rate", "")
+    return printed if "," in printed else f"{record['frame_rate']:.4g}"
 
 
 def table2(study: Study, results: Results) -> Table:

@@ -12,7 +12,14 @@ import yaml
 
 from codec_cliff.errors import exit_cleanly
 from codec_cliff.files import write_csv
-from codec_cliff.paper.values import paper_codebook, paper_phonemes, paper_quality
+from codec_cliff.paper.values import (
+    ABLATION_TABLES,
+    paper_codebook,
+    paper_phonemes,
+    paper_phonemes_over,
+    paper_quality,
+    table3_rates,
+)
 from codec_cliff.statistics.bootstrap import Resampling, paired_difference
 from codec_cliff.statistics.seeds import Spread, arm_of, block_spread, widen
 from codec_cliff.statistics.summary import FIGURES, Figure, read_metric, scored
@@ -81,6 +88,7 @@ def difference(study: Study, results: Path, metric: str, of: Sequence, minus: Se
     return Quantity(text, estimate.value, estimate.low, estimate.high, paper, backend, seeds=len(seeds))
 
 
+NO_RATE = "the study has no frame rate of the paper's Table 3"
 PARTS = ("numerator", "denominator")
 
 
@@ -113,44 +121,53 @@ def phonemes(study: Study, results: Path, definition: str, rate: float | None) -
     at = rows["frame_rate"].isna() if rate is None else rows["frame_rate"] == rate
     rows = rows[at & (rows["definition"] == definition) & (rows["silence"] == "without")]
     text = f"phonemes, {definition.replace('_', ' ')}" + ("" if rate is None else f", at {rate:g} Hz")
+    paper = paper_phonemes(rate) or paper_phonemes_over(rate)
     if rows.empty:
-        return Quantity(text, paper=paper_phonemes(rate), reason=f"the study has no {rate:g} Hz")
+        return Quantity(text, paper=paper, reason=f"the study has no {rate:g} Hz")
     row = rows.iloc[0]
-    return Quantity(text, row["value"], row["low"], row["high"], paper_phonemes(rate), study.alignment["aligner"])
+    return Quantity(text, row["value"], row["low"], row["high"], paper, study.alignment["aligner"])
 
 
 def lowest(study: Study, results: Path, column: str) -> Quantity:
-    """The smallest of a codebook statistic over the trained models."""
-    rows = _codebooks(study, results)
-    row = rows.loc[rows[column].idxmin()]
+    """The smallest of a codebook statistic over the models at the rates of the paper's Table 3."""
+    paper = min(_published(column))
+    rows = [row for protocol in ABLATION_TABLES for row in _codebooks(study, results, protocol)]
+    if not rows:
+        return Quantity(f"lowest {_words(column)}", paper=paper, reason=NO_RATE)
+    row = min(rows, key=lambda row: row[column])
     text = f"lowest {_words(column)}, that of {row['codec']}"
-    return Quantity(text, row[column], row[f"{column}_low"], row[f"{column}_high"], min(_published(column)))
+    return Quantity(text, row[column], row[f"{column}_low"], row[f"{column}_high"], paper)
 
 
 def spread(study: Study, results: Path, column: str) -> Quantity:
-    """Largest minus smallest of a codebook statistic; the interval is the widest that those of the models allow."""
-    rows = _codebooks(study, results)
-    low, high = rows[f"{column}_low"], rows[f"{column}_high"]
+    """Largest minus smallest of a codebook statistic over those rates, under the protocol where it is larger.
+
+    The interval is the widest that those of the models allow.
+    """
     published = _published(column)
-    return Quantity(
-        f"{_words(column)}, largest minus smallest over the rates",
-        rows[column].max() - rows[column].min(),
-        max(0.0, low.max() - high.min()),
-        high.max() - low.min(),
-        round(max(published) - min(published), 6),
-    )
+    paper = round(max(published) - min(published), 6)
+    text = f"{_words(column)}, largest minus smallest over the rates"
+    quantities = []
+    for protocol in ABLATION_TABLES:
+        if rows := _codebooks(study, results, protocol):
+            value, low, high = ([row[f"{column}{end}"] for row in rows] for end in ("", "_low", "_high"))
+            bounds = max(value) - min(value), max(0.0, max(low) - min(high)), max(high) - min(low)
+            quantities.append(Quantity(f"{text}, {protocol.replace('-', ' ')}", *bounds, paper))
+    return max(quantities, key=lambda quantity: quantity.value, default=Quantity(text, paper=paper, reason=NO_RATE))
 
 
-def _codebooks(study: Study, results: Path) -> pd.DataFrame:
-    """The row `mean` of each trained model."""
-    files = {codec: pd.read_csv(results / "codebook" / f"{codec}.csv", dtype={"level": str}) for codec in study.trained}
-    return pd.concat(
-        [rows[rows["level"] == "mean"].assign(codec=codec) for codec, rows in files.items()], ignore_index=True
-    )
+def _codebooks(study: Study, results: Path, protocol: str) -> list[dict[str, Any]]:
+    """The row `mean` of each of a protocol's models whose rate is in the paper's Table 3."""
+    rows = []
+    for codec in study.codecs(protocol):
+        if study.runs[codec].frame_rate in table3_rates():
+            levels = pd.read_csv(results / "codebook" / f"{codec}.csv", dtype={"level": str})
+            rows.append(levels[levels["level"] == "mean"].iloc[0].to_dict() | {"codec": codec})
+    return rows
 
 
 def _published(column: str) -> list[float]:
-    return [value for rate in (6.25, 12.5, 25, 50, 100) if (value := paper_codebook(rate, column)) is not None]
+    return [paper_codebook(rate, column) for rate in table3_rates()]
 
 
 def _words(column: str) -> str:

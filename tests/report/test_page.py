@@ -196,5 +196,5 @@ def test_choices_are_the_comments_marked_ours(tmp_path):
         "seed: 0  # ours: none is named\n# ours: the lists.\n# more\nframe_rates:\n  - 1\n  fixed: {a: 1}  # sec. 3; ours: b\n"
     )
     found = [(choice.key, choice.reason) for choice in choices(config)]
-    assert found == [("seed", "none is named"), ("frame_rates", "the lists."), ("fixed", "b")]
+    assert found == [("seed", "none is named"), ("frame_rates", "the lists. more"), ("fixed", "b")]
     assert {"seed", "frame_rates", "weight_decay", "quantizer_dropout"} <= {choice.key for choice in choices()}

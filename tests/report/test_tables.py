@@ -78,6 +78,13 @@ def test_table1_columns_and_rows(demo):
     assert any("32 codebooks" in note for note in table.notes)
 
 
+def test_a_codec_of_several_frame_rates_has_them_all_in_table_1():
+    facts = {"sample_rate": 24000, "n_codebooks": 3, "codebook_size": 4096, "bitrate": 984}
+    for codec, rate, printed in (("snac_24k", 46.875, "12,23,47"), ("mimi_8", 12.5, "12.5"), ("mine", 46.875, "46.88")):
+        cells = _fact_cells({"model": codec, "codec": codec, "frame_rate": rate, **facts})
+        assert cells[2].text == printed
+
+
 @pytest.mark.parametrize(("rate", "printed"), [(16000, "16"), (24000.0, "24"), (22050, "22.05"), (None, MISSING)])
 def test_sample_rates_are_printed_in_kilohertz(rate, printed):
     record = dict.fromkeys(("n_codebooks", "codebook_size", "frame_rate", "bitrate")) | {

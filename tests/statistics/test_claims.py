@@ -1,5 +1,6 @@
 import math
 
+import pandas as pd
 import pytest
 
 from codec_cliff.report.verdict import MARKS, tally, verdict
@@ -11,6 +12,8 @@ from codec_cliff.statistics.claims import (
     Quantity,
     claims,
     judge,
+    lowest,
+    spread,
     trainings,
     verdicts,
 )
@@ -91,6 +94,34 @@ def test_a_rate_that_the_study_lacks_is_not_tested(tmp_path):
     by_id = {row["id"]: row for row in verdicts(study, results.folder)}
     assert (by_id["ultra-low-1"]["verdict"], by_id["ultra-low-1"]["value"]) == (NOT_TESTED, None)
     assert "1.6 Hz fixed tokens" in by_id["ultra-low-1"]["reason"]
+
+
+def test_codebooks_are_judged_at_the_rates_of_the_papers_table_each_protocol_by_itself(tmp_path):
+    def entropy(codec: str, value: float) -> None:
+        row = {"level": "mean", "utilization": 0.99, "utilization_low": 0.98, "utilization_high": 1.0}
+        row |= {f"entropy_efficiency{end}": value + d for end, d in (("", 0), ("_low", -0.01), ("_high", 0.01))}
+        pd.DataFrame([row]).to_csv(tmp_path / "codebook" / f"{codec}.csv")
+
+    config = demo_config()
+    config["tables"] |= {"fixed_duration": [50, 6.25], "fixed_tokens": [50, 6.25, 1.6], "repaired": []}
+    study = load_study(config)
+    (tmp_path / "codebook").mkdir()
+    values = {"50hz": 0.86, "6.25hz-fixed-duration": 0.89, "6.25hz-fixed-tokens": 0.82, "1.6hz-fixed-tokens": 0.5}
+    for codec, value in values.items():
+        entropy(codec, value)
+    found = spread(study, tmp_path, "entropy_efficiency")
+    assert found.text.endswith("fixed tokens")
+    assert (found.value, found.low, found.high) == pytest.approx((0.04, 0.02, 0.06))
+    assert lowest(study, tmp_path, "entropy_efficiency").text.endswith("6.25hz-fixed-tokens")
+
+
+def test_a_study_without_a_rate_of_table_3_does_not_test_codebooks(tmp_path):
+    config = demo_config()
+    config["tables"] |= {"fixed_duration": [3.125], "fixed_tokens": [1.6], "repaired": []}
+    study = load_study(config)
+    for quantity in (lowest(study, tmp_path, "utilization"), spread(study, tmp_path, "entropy_efficiency")):
+        assert judge(quantity, [0, 1]) == NOT_TESTED
+        assert "Table 3" in quantity.reason
 
 
 def test_the_page_shows_every_claim_with_the_figure_behind_it(demo):
