@@ -26,6 +26,7 @@ from codec_cliff.paper.scale import PAPER_STUDY
 from codec_cliff.study.config import Run
 from codec_cliff.study.load import load_study
 from codec_cliff.training.clips import ClipSource, step_clips
+from codec_cliff.training.loop import step_seed
 from codec_cliff.training.step import MicroBatch, build_networks, optimise
 
 SHOWN = ("mel", "adversarial", "feature_matching", "discriminator", "commitment", "codebook")
@@ -63,7 +64,7 @@ class Training:
 
     def __call__(self, step: int) -> dict[str, float]:
         audio = self.source.audio(step_clips(self.store, self.run, step))
-        torch.manual_seed(self.run.seed * 2**32 + step)  # of the quantizer's dropout
+        torch.manual_seed(step_seed(self.run.seed, step))  # of the quantizer's dropout
         if self.networks is None:
             losses = self.official(audio)
         else:

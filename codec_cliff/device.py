@@ -6,10 +6,12 @@ from codec_cliff.errors import UserError
 
 
 def choose_device(name: str) -> str:
-    """A device that torch has: `auto` is the GPU where there is one, else the CPU.
+    """A device that torch has: `auto` is the GPU where there is one, else the CPU. It computes in float32 until it is told otherwise.
 
     Raises UserError where a GPU is asked for and none is there.
     """
+    # cuDNN's convolutions round to TF32 by default: what is measured must not depend on whether a GPU computed it
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if name.startswith("cuda") and not torch.cuda.is_available():

@@ -9,6 +9,7 @@ import torch
 
 from codec_cliff.corpus.decoded import DecodedFiles
 from codec_cliff.corpus.manifest import read_manifest
+from codec_cliff.device import choose_device
 from codec_cliff.errors import CodecError
 from codec_cliff.models.codec import CodecFacts, fit_length
 from codec_cliff.reconstruction import load_codec, reconstruct, write_reconstructions
@@ -33,6 +34,14 @@ class Identity:
 def test_another_rate_keeps_the_duration_to_the_sample(n_samples):
     audio, _ = reconstruct(Identity(24000), torch.zeros(n_samples), 16000)
     assert audio.shape == (-(-n_samples * 24000 // 16000),)
+
+
+def test_what_is_measured_is_computed_in_float32():
+    with torch.backends.cudnn.flags(allow_tf32=True):
+        torch.backends.cuda.matmul.allow_tf32 = True
+        choose_device("auto")
+        assert not torch.backends.cudnn.allow_tf32
+        assert not torch.backends.cuda.matmul.allow_tf32
 
 
 def test_originals_are_bit_exact(store, tmp_path):

@@ -165,7 +165,7 @@ class Judge:
     @classmethod
     def prepare(cls, data: Path, metrics: Mapping[str, str], device: str) -> None:
         torch.set_num_threads(1)
-        cls.store, cls.device = open_store(data / "test.tsv", data / "test.npy"), device
+        cls.store, cls.device = open_store(data / "test.tsv", data / "test.npy"), choose_device(device)
         cls.scorers = [construct(name, backend)(cls.store.utterances, None, "cpu") for name, backend in metrics.items()]
 
     @classmethod

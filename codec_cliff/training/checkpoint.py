@@ -16,9 +16,9 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from codec_cliff.errors import ResultsError, TrainingError
+from codec_cliff.errors import CodecError, ResultsError, TrainingError
 from codec_cliff.files import atomic_path, read_json
-from codec_cliff.models.dac import is_whole
+from codec_cliff.models.dac import is_whole, load_run
 from codec_cliff.study.config import Run, digest
 from codec_cliff.training.step import restore
 
@@ -99,13 +99,46 @@ def remove_checkpoints(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
+def write_config(folder: Path, run: Run) -> None:
+    """The folder's config.json."""
+    with atomic_path(folder / "config.json") as temporary:
+        temporary.write_text(json.dumps(run.to_dict(), indent=1))
+
+
 def keep_step(folder: Path, run: Run, step: int, model: torch.nn.Module) -> None:
     """The weights after `step` as a run folder of their own, `steps/<step>`: it loads like a finished one."""
     kept = folder / STEPS / str(step)
-    kept.mkdir(parents=True, exist_ok=True)
-    with atomic_path(kept / "config.json") as temporary:
-        temporary.write_text(json.dumps(replace(run, codec=f"{run.codec}-step{step}").to_dict(), indent=1))
+    write_config(kept, _at_step(run, step))
     save_weights(kept, model)
+
+
+def _at_step(run: Run, step: int) -> Run:
+    return replace(run, codec=f"{run.codec}-step{step}")
+
+
+def clear_others(folder: Path, run: Run, step: int) -> None:
+    """Remove what is not of the training that goes on from `step`: final weights, their record, steps kept beyond or by another one.
+
+    What a finished training left stays under FINISHED.
+    """
+    if not (folder / FINISHED).exists() and all((folder / name).exists() for name in FINAL):
+        keep_finished(folder)  # a folder that was copied without it
+    for name in FINAL:
+        (folder / name).unlink(missing_ok=True)
+    _remove_foreign_steps(folder, run, step)
+
+
+def _remove_foreign_steps(folder: Path, run: Run, last: int) -> None:
+    for kept in (folder / STEPS).glob("*/"):
+        if not _is_step_of(kept, run) or int(kept.name) > last:
+            shutil.rmtree(kept)
+
+
+def _is_step_of(kept: Path, run: Run) -> bool:
+    try:
+        return digest(load_run(kept)) == digest(_at_step(run, int(kept.name)))
+    except (CodecError, ValueError):
+        return False
 
 
 def save_weights(folder: Path, model: torch.nn.Module) -> None:
@@ -115,14 +148,20 @@ def save_weights(folder: Path, model: torch.nn.Module) -> None:
 
 
 def keep_finished(folder: Path) -> None:
-    """Hold on to a finished run's weights and record.
+    """Hold on to a finished run's weights and record, its table and the steps that it kept.
 
     Snakemake deletes the outputs of a job that it takes for failed or incomplete before it runs it again: where the driver was
-    killed and the job went on to its end, that would be a finished model.
+    killed and the job went on to its end, that would be a finished model. And other settings may be tried in the folder.
     """
-    (folder / FINISHED).mkdir(exist_ok=True)
-    for name in FINAL:
-        _link(folder / name, folder / FINISHED / name)
+    shutil.rmtree(folder / FINISHED / STEPS, ignore_errors=True)  # of a training before, if any
+    for path in (*_left_along(folder), *FINAL):
+        _link(folder / path, folder / FINISHED / path)
+
+
+def _left_along(place: Path) -> list[Path]:
+    """What a training leaves in `place` along its way, by the paths in it."""
+    steps = [kept / name for kept in (place / STEPS).glob("*/") for name in ("config.json", "model.safetensors")]
+    return [path.relative_to(place) for path in (place / "train.csv", *steps) if path.exists()]
 
 
 def restore_finished(folder: Path, run: Run, recordings: str) -> bool:
@@ -134,11 +173,21 @@ def restore_finished(folder: Path, run: Run, recordings: str) -> bool:
         log.warning("%s: was trained to its end, but its weights are missing or damaged", folder)
     if not models:
         return False
-    for source in (models[0], records[0]):
+    if first_process():
+        _put_back(folder, run, models[0], records[0])
+    return True
+
+
+def _put_back(folder: Path, run: Run, weights: Path, record: Path) -> None:
+    """The configuration first: another one may have been tried in the folder since."""
+    write_config(folder, run)
+    _remove_foreign_steps(folder, run, run.training.steps)
+    for path in _left_along(record.parent):
+        _link(record.parent / path, folder / path)
+    for source in (weights, record):
         _link(source, folder / source.name)
         os.utime(folder / source.name)
     keep_finished(folder)
-    return True
 
 
 def _is_record_of(path: Path, run: Run, recordings: str) -> bool:
@@ -161,13 +210,18 @@ def _link(source: Path, target: Path) -> None:
             shutil.copyfile(source, temporary)
 
 
+def first_process() -> bool:
+    """Whether this process is the one that writes, also where those of torchrun have not met yet."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 @contextmanager
 def run_lock(folder: Path) -> Iterator[None]:
     """Hold the run folder against a second trainer; the lock goes with the process, however it ends.
 
     Of the processes that train together under torchrun, the first holds it for all.
     """
-    if os.environ.get("RANK", "0") != "0":
+    if not first_process():
         yield
         return
     folder.mkdir(parents=True, exist_ok=True)

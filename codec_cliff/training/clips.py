@@ -22,6 +22,7 @@ BLOCK_SECONDS, HOP_SECONDS = 0.4, 0.1  # gating blocks of ITU-R BS.1770-4
 SHORTEST_SECONDS = 0.5  # audiotools pads what is shorter with zeros before it measures
 SILENCE = -70.0  # LUFS
 PHASE_WINDOW = 512  # audiotools' 32 ms at 16 kHz
+CHUNK = 2**24  # samples copied to the device at once
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ class ClipSource:
 
     def __init__(self, store: AudioStore, run: Run, device: str, resident: bool):
         self.store, self.run, self.device = store, run, device
-        self.samples = torch.from_numpy(np.array(store.samples)).to(device) if resident else None
+        self.samples = _on_device(store.samples, device) if resident else None
 
     def audio(self, clips: Clips) -> torch.Tensor:
         """Clips as the networks hear them, (B, 1, clip_samples) float32 on the device."""
@@ -149,6 +150,15 @@ class ClipSource:
         if not self.device.startswith("cuda"):
             return tensor.to(self.device)
         return tensor.pin_memory().to(self.device, non_blocking=True)
+
+
+def _on_device(samples: np.ndarray, device: str) -> torch.Tensor:
+    """All samples (N,) on the device, a chunk at a time: a whole copy for every process may be more than the host has room for."""
+    there = torch.empty(len(samples), dtype=torch.int16, device=device)
+    for first in range(0, len(samples), CHUNK):
+        chunk = np.array(samples[first : first + CHUNK])
+        there[first : first + len(chunk)] = torch.from_numpy(chunk)
+    return there
 
 
 def shift_phase(audio: torch.Tensor, phases: torch.Tensor) -> torch.Tensor:

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from codec_cliff.corpus.manifest import recordings_digest
 from codec_cliff.corpus.store import AudioStore, open_store
 from codec_cliff.device import choose_device, choose_precision
-from codec_cliff.errors import TrainingError
+from codec_cliff.errors import TrainingError, anew
 from codec_cliff.files import atomic_path, sha256
 from codec_cliff.models import coverage
 from codec_cliff.models.gpu.switches import has_triton
@@ -27,6 +27,7 @@ from codec_cliff.provenance import run_record
 from codec_cliff.study.config import Run, digest
 from codec_cliff.training.allocator import keep_freed_memory
 from codec_cliff.training.checkpoint import (
+    clear_others,
     keep_finished,
     keep_step,
     load_checkpoint,
@@ -36,6 +37,7 @@ from codec_cliff.training.checkpoint import (
     run_lock,
     save_checkpoint,
     save_weights,
+    write_config,
 )
 from codec_cliff.training.clips import ClipSource, step_clips
 from codec_cliff.training.graph import Stepper, own_stream
@@ -106,8 +108,8 @@ def train(run: Run, store: AudioStore, folder: Path, stop: Stop, threads: int = 
     recordings = recordings_digest(store.utterances)
     if restore_finished(folder, run, recordings):
         log.info(
-            "%s: was trained to its end under these settings and is put back; to train it anew: "
-            "snakemake clean_branch --config branch=%s", run.codec, run.codec,
+            "%s: was trained to its end under these settings and is put back; to train it anew: %s",
+            run.codec, anew(folder),
         )  # fmt: skip
         return
     with team(choose_device(run.training.device)) as (members, device), own_stream(device):
@@ -121,8 +123,8 @@ def _train(
     if device.startswith("cuda"):
         prepare_gpu(run, device)
     if members.writes:  # not before: where a checkpoint is refused, the configuration beside it is its own
-        with atomic_path(folder / "config.json") as temporary:
-            temporary.write_text(json.dumps(run.to_dict(), indent=1))
+        clear_others(folder, run, state["step"] if state else 0)
+        write_config(folder, run)
 
     # a checkpoint's own precision and micro-batch: others would round otherwise
     precision = (state or {}).get("precision") or choose_precision(run.training.precision, device)
@@ -157,7 +159,7 @@ def _train(
         clips = planned.result()
         planned = ahead.submit(step_clips, store, run, step + 1, rows.start, rows.stop - rows.start)
         audio = source.audio(clips)  # (B, 1, T)
-        torch.manual_seed(run.seed * 2**32 + step)
+        torch.manual_seed(step_seed(run.seed, step))
         levels = draw_levels(run.batch_clips, run.model.n_codebooks, run.model.quantizer_dropout)[rows]
 
         # forward, discriminators, generator
@@ -177,9 +179,10 @@ def _train(
                 shown = time.monotonic()
 
         # keep
-        if done in run.training.keep_steps and members.writes:
-            watch.check_finite(folder, store)
-            keep_step(folder, run, done, parts["generator"])
+        if done in run.training.keep_steps:
+            watch.check_finite(folder, store)  # all processes take part
+            if members.writes:
+                keep_step(folder, run, done, parts["generator"])
 
         # checkpoint
         reason = stop.reason
@@ -213,6 +216,11 @@ def _train(
         record |= {"digest": digest(run), "recordings": recordings}
         record |= {"cuda_graph": stepper.captured, "cuda_graph_reason": stepper.reason}
         finish(folder, parts["generator"], record)
+
+
+def step_seed(seed: int, step: int) -> int:
+    """What torch's random state starts from at a step: its CPU generator reads no more than 32 bits. Seed 0 is the step itself."""
+    return step ^ (seed * 0x9E3779B1 & 0xFFFFFFFF)
 
 
 def finish(folder: Path, generator: nn.Module, record: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from codec_cliff.training.step import (
 
 log = logging.getLogger("training")
 USABLE = 0.85  # of what is free: the rest is workspace, fragments and the estimate's error
+OWN_GROUP, GROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")  # control groups, version 2
 
 
 def needed_bytes(run: Run) -> tuple[int, int]:
@@ -76,9 +78,7 @@ def fitting_clips(run: Run, device: str, batch_clips: int, networks: Networks) -
         for module in modules(networks):
             module.zero_grad(set_to_none=True)
         torch.cuda.empty_cache()
-        free = free_bytes(device)
-        if run.gpus < 1:
-            free = min(free, run.gpus * torch.cuda.get_device_properties(device).total_memory)
+        free = free_share(run, device)
         if taken is not None and taken < USABLE * free:
             log.info(
                 "%s: a trial step with %d of %d clips of %g s at once takes %.2f GB; %.1f GB are free",
@@ -97,10 +97,10 @@ def _trial_bytes(networks: Networks, run: Run, device: str, clips: int) -> int:
     audio = (torch.randn(clips, 1, run.clip_samples, generator=random) * 0.1).to(device)
     levels = torch.full((clips,), run.model.n_codebooks, device=device)
     torch.cuda.reset_peak_memory_stats(device)
-    output = None
+    kept = []
     if networks.discriminator is not None:
-        _, output = discriminator_gradients(networks, run, audio, levels, clips)
-    generator_gradients(networks, run, audio, levels, output, clips)
+        _, kept = discriminator_gradients(networks, run, audio, levels, clips)
+    generator_gradients(networks, run, audio, levels, kept, clips)
     weights = sum(parameter.numel() for module in modules(networks) for parameter in module.parameters())
     return torch.cuda.max_memory_allocated(device) + 8 * weights
 
@@ -136,11 +136,22 @@ def free_bytes(device: str) -> int:
     if device.startswith("cuda"):  # what this process holds and does not use counts as free
         return torch.cuda.mem_get_info(device)[0] + torch.cuda.memory_reserved(device)
     fields = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
-    available = int(fields["MemAvailable"].split()[0]) * 1024
-    limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
-    if limit.exists() and used.exists() and limit.read_text().strip() != "max":
-        available = min(available, int(limit.read_text()) - int(used.read_text()))
-    return available
+    return min([int(fields["MemAvailable"].split()[0]) * 1024, *_left_in_groups()])
+
+
+def _left_in_groups() -> list[int]:
+    """What the process' control group and those above it have left of their limits; a job's own lies below the machine's."""
+    own = re.search("^0::/(.*)$", OWN_GROUP.read_text() if OWN_GROUP.exists() else "", re.MULTILINE)
+    group = GROUPS / own[1] if own else GROUPS
+    files = [(place / "memory.max", place / "memory.current") for place in (group, *group.parents)]
+    limits = [(limit.read_text(), used.read_text()) for limit, used in files if limit.exists() and used.exists()]
+    return [int(limit) - int(used) for limit, used in limits if limit.strip() != "max"]
+
+
+def free_share(run: Run, device: str) -> float:
+    """What a run may take of the memory that is free now: where it has a share of a card, no more than that."""
+    free = free_bytes(device)
+    return free if run.gpus >= 1 else min(free, run.gpus * torch.cuda.get_device_properties(device).total_memory)
 
 
 def choose_micro_batch(run: Run, device: str, batch_clips: int, networks: Networks) -> tuple[int, int]:
@@ -169,4 +180,4 @@ def store_fits(run: Run, store: AudioStore, device: str, step_bytes: int) -> boo
     """Whether the recordings may lie on the device beside a step; on a CPU they are memory-mapped as they are."""
     if not device.startswith("cuda") or not run.training.resident_store:
         return False
-    return store.samples.nbytes < USABLE * free_bytes(device) - step_bytes
+    return store.samples.nbytes < USABLE * free_share(run, device) - step_bytes

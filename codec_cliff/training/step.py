@@ -153,26 +153,26 @@ def advance(networks: Networks) -> None:
 
 def compute(networks: Networks, run: Run, audio: torch.Tensor, levels: torch.Tensor, micro: MicroBatch) -> Outcome:
     """A step without its schedules: all that a GPU does."""
-    parts, norms, discriminator_losses, output = networks.parts, {}, {}, None
+    parts, norms, discriminator_losses, kept = networks.parts, {}, {}, []
     if networks.discriminator is not None:
-        discriminator_losses, output = micro.attempt(discriminator_gradients, networks, run, audio, levels)
+        discriminator_losses, kept = micro.attempt(discriminator_gradients, networks, run, audio, levels)
         norms["discriminator"] = update(parts, "discriminator", run.training.discriminator_gradient_clip)
-    losses, codes = micro.attempt(generator_gradients, networks, run, audio, levels, output)
+    losses, codes = micro.attempt(generator_gradients, networks, run, audio, levels, kept)
     norms["generator"] = update(parts, "generator", run.training.generator_gradient_clip)
     return Outcome({**losses, **discriminator_losses}, norms, codes)
 
 
 def discriminator_gradients(
     networks: Networks, run: Run, audio: torch.Tensor, levels: torch.Tensor, clips: int
-) -> tuple[Losses, dict[str, torch.Tensor] | None]:
-    """Accumulate the discriminators' gradients; returns their loss and, where the batch is one part, the generator's output."""
+) -> tuple[Losses, list[dict[str, torch.Tensor]]]:
+    """Accumulate the discriminators' gradients; returns their loss and a list: the generator's output where the batch is one part."""
     whole, total = clips >= audio.shape[0], 0.0
     networks.parts["discriminator_optimizer"].zero_grad(set_to_none=True)
     for rows, share, last in portions(audio, clips):
         with synchronised(networks.discriminator, last):
             loss, output = discriminator_part(networks, run, audio[rows], levels[rows], share, whole)
         total = total + loss
-    return {"discriminator": total}, output if whole else None
+    return {"discriminator": total}, [output] if whole else []
 
 
 def discriminator_part(
@@ -193,16 +193,19 @@ def generator_gradients(
     run: Run,
     audio: torch.Tensor,
     levels: torch.Tensor,
-    kept: dict[str, torch.Tensor] | None,
+    kept: list[dict[str, torch.Tensor]] | None,
     clips: int,
 ) -> tuple[Losses, torch.Tensor]:
-    """Accumulate the generator's gradients; returns its losses and the codes. `kept` saves a pass where the batch is one part."""
+    """Accumulate the generator's gradients; returns its losses and the codes. `kept` saves a pass where the batch is one part.
+
+    It is emptied: where memory runs out, the whole batch's graph must not outlive the attempt.
+    """
     totals: Losses = {}
     codes = []
     networks.parts["generator_optimizer"].zero_grad(set_to_none=True)
     for rows, share, last in portions(audio, clips):
         with synchronised(networks.generator, last):
-            reused = kept if clips >= audio.shape[0] else None
+            reused = kept.pop() if kept else None
             losses, part = generator_part(networks, run, audio[rows], levels[rows], share, reused)
         for name, loss in losses.items():
             totals[name] = totals.get(name, 0.0) + loss

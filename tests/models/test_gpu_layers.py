@@ -13,6 +13,7 @@ from torch import nn
 from codec_cliff.models.gpu import kernels, layers
 from codec_cliff.models.gpu.products import FromOneChannel, ToOneChannel
 from codec_cliff.models.gpu.spectra import reflect, spectra
+from codec_cliff.models.gpu.switches import chosen
 from codec_cliff.study.load import load_study
 from tests.paths import ROOT
 
@@ -81,6 +82,20 @@ def test_weight_norm(shape, last):
     rough = kernels.WeightNorm.apply(v, g, torch.bfloat16, last)
     torch.testing.assert_close(rough, torch._weight_norm(v, g, 0).bfloat16(), rtol=0.01, atol=0)
     assert rough.movedim(1, -1).is_contiguous() == last or 1 in (shape[1], v[0, 0].numel())
+
+
+def test_rows_longer_than_a_kernels_are_normed_by_torch():
+    """As those of a decoder 1,536 channels wide whose last stride is 43 or more."""
+    torch.manual_seed(0)
+    layer = nn.utils.weight_norm(nn.ConvTranspose1d(2, 768, 86))
+    x = torch.randn(1, 2, 3)
+    expected = layer(x)
+    layers.replace_for_gpu(nn.Sequential(layer))
+    with chosen(norm=True):
+        y = layer(x)
+        y.sum().backward()
+    torch.testing.assert_close(y, expected)
+    assert layer.weight_g.grad.isfinite().all()
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Training clips: DAC's loader's loudness, salience and phase, as pure functions of recordings, seed and clip number."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -128,6 +129,18 @@ def test_part_of_a_batch_is_part_of_the_whole(run, store):
     assert part.crops == whole.crops[2:5]
     assert np.array_equal(part.gains, whole.gains[2:5])
     assert np.array_equal(part.phases, whole.phases[2:5])
+
+
+def test_a_resident_store_is_never_copied_whole_on_the_host(run, store, monkeypatch):
+    monkeypatch.setattr(clips_module, "CHUNK", 1000, raising=False)
+    tracemalloc.start()
+    try:
+        source = ClipSource(store, run, "cpu", resident=True)
+        _, peak = tracemalloc.get_traced_memory()  # of numpy; torch's own allocations are not seen
+    finally:
+        tracemalloc.stop()
+    assert peak < store.samples.nbytes / 4
+    assert np.array_equal(source.samples.numpy(), store.samples)
 
 
 def test_a_resident_store_cuts_the_same_clips(run, store):

@@ -215,6 +215,62 @@ def test_a_refused_checkpoint_keeps_its_own_configuration_beside_it(run, store, 
     assert (folder / "config.json").read_text() == before
 
 
+@pytest.fixture
+def kept(run) -> Run:
+    return replace(run, training=replace(run.training, keep_steps=(1, 2)))
+
+
+def retold(run: Run) -> Run:
+    """Other settings, of the same networks: the weights of either load under both."""
+    training = replace(run.training, keep_steps=(2,), learning_rate=0.05)
+    return replace(run, model=replace(run.model, padding="replicate"), training=training)
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """All that lies in a run folder, but for checkpoints and what is held on to."""
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and "finished" not in path.parts]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths if path.name not in CHECKPOINTS}
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+def test_a_run_put_back_after_others_were_tried_is_what_it_was(kept, store, tmp_path, steps):
+    train(kept, store, tmp_path, Never())
+    before = files(tmp_path)
+    assert "steps/2/model.safetensors" in before
+    with pytest.raises(TrainingError, match="stopped"):
+        train(retold(kept), store, tmp_path, StopAfter(steps))
+    train(kept, store, tmp_path, StopAfter(1))
+    assert files(tmp_path) == before
+    assert load_generator(tmp_path)[0] == kept
+
+
+def test_other_settings_in_a_finished_folder_inherit_nothing(kept, store, tmp_path):
+    folder, other = tmp_path / "run", retold(kept)
+    train(kept, store, folder, Never())
+    with pytest.raises(TrainingError, match="stopped"):
+        train(other, store, folder, StopAfter(1))
+    with pytest.raises(CodecError, match="has not finished"):
+        load_generator(folder)
+    assert not list(folder.glob("steps/*"))
+    train(kept, store, folder, Never())  # put back, between the start and the end of the other
+    train(other, store, folder, Never())
+    train(other, store, tmp_path / "alone", Never())
+    assert [path.name for path in folder.glob("steps/*")] == ["2"]
+    for path in (".", "steps/2"):
+        assert_same_weights(folder / path, tmp_path / "alone" / path)
+    assert not (folder / "finished/steps/1").exists()
+
+
+def test_a_folder_copied_without_what_it_holds_on_to_loses_nothing_to_other_settings(kept, store, tmp_path):
+    train(kept, store, tmp_path, Never())
+    before = files(tmp_path)
+    shutil.rmtree(tmp_path / "finished")
+    with pytest.raises(TrainingError, match="stopped"):
+        train(retold(kept), store, tmp_path, StopAfter(1))
+    train(kept, store, tmp_path, StopAfter(1))
+    assert files(tmp_path) == before
+
+
 def test_a_checkpoint_of_other_networks_is_one_sentence(run, store, halfway, tmp_path):
     folder = copied(halfway, tmp_path / "run")
     state = checkpoint.load_checkpoint(folder, run)

@@ -60,7 +60,7 @@ def test_ten_recorded_steps_are_ten_eager_ones(clips, adversarial):
 
 
 def test_what_cannot_be_recorded_goes_on_without_and_says_why(caplog):
-    run = run_of([], [])
+    run = run_of([], [512])
     run = replace(run, clip_samples=1280, discriminator=replace(run.discriminator, enabled=False))
 
     def refusing(work):
@@ -77,7 +77,7 @@ def test_what_cannot_be_recorded_goes_on_without_and_says_why(caplog):
 
 
 def test_parts_of_unequal_size_are_not_recorded():
-    run = replace(run_of([], []), clip_samples=1280, batch_clips=3)
+    run = replace(run_of([], [512]), clip_samples=1280, batch_clips=3)
     run = replace(run, discriminator=replace(run.discriminator, enabled=False))
     stepper = Stepper(build_networks(run, "cpu"), run, "cpu", MicroBatch(2), make_recorder=lambda: uncaptured)
     for _ in range(4):

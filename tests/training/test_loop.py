@@ -1,6 +1,7 @@
 """Training: resumed is uninterrupted bit for bit, nothing is lost, and a foreign checkpoint is refused."""
 
 import csv
+import itertools
 import json
 import signal
 from dataclasses import replace
@@ -12,6 +13,7 @@ from safetensors.torch import load_file
 from codec_cliff.device import choose_precision
 from codec_cliff.errors import DiskError, TrainingError
 from codec_cliff.models.dac import build_generator, load_generator
+from codec_cliff.models.quantizer import draw_levels
 from codec_cliff.training import checkpoint, watch
 from codec_cliff.training import loop as training
 from codec_cliff.training.log import CodesInUse
@@ -188,6 +190,24 @@ def test_codes_in_use_counts_distinct_codes(tiny_run):
     tracker.reset()
     tracker.add(torch.arange(16).repeat(1, 2, 2))
     assert tracker.share() == 1
+
+
+def test_every_seed_drops_codebooks_of_its_own(tiny_run, store, tmp_path, monkeypatch):
+    """torch's CPU generator keeps 32 bits of what it is seeded with; seed 0 draws what it always drew."""
+    draws = {}
+
+    def watched(*arguments):
+        draws.setdefault(seed, []).append(draw_levels(64, 12, 1.0))
+        return draw_levels(*arguments)
+
+    monkeypatch.setattr(training, "draw_levels", watched)
+    for seed in (0, 1, 2, 2**32 - 1):
+        train(replace(tiny_run, seed=seed), store, tmp_path / str(seed), Never())
+    of_all = [levels.tolist() for levels in itertools.chain(*draws.values())]
+    assert all(one != other for one, other in itertools.combinations(of_all, 2))
+    for step, levels in enumerate(draws[0]):
+        torch.manual_seed(step)
+        assert torch.equal(levels, draw_levels(64, 12, 1.0))
 
 
 def test_a_collapse_is_warned_of(tiny_run, store, tmp_path, monkeypatch, caplog):

@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ import torch
 from codec_cliff.errors import TrainingError
 from codec_cliff.study.load import load_study
 from codec_cliff.training import memory
-from codec_cliff.training.memory import choose_micro_batch, fitting_clips, modules
+from codec_cliff.training.memory import choose_micro_batch, fitting_clips, modules, store_fits
 from codec_cliff.training.step import build_networks
 from tests.conftest import tiny_config
 
@@ -88,6 +89,28 @@ def test_a_batch_too_large_for_a_kernel_does_not_fit_and_a_fault_of_one_clip_is_
     most = 0
     with pytest.raises(RuntimeError, match="invalid argument"):
         fitting_clips(run, "cpu", 2, networks)
+
+
+def test_recordings_beside_a_step_keep_to_the_runs_share_of_a_card(run, monkeypatch):
+    monkeypatch.setattr(memory, "free_bytes", lambda device: 80e9)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(total_memory=80e9))
+    store = SimpleNamespace(samples=SimpleNamespace(nbytes=12e9))
+    assert store_fits(run, store, "cuda", 5e9)
+    assert not store_fits(replace(run, gpus=0.25), store, "cuda", 5e9)  # 20 GB are its own
+
+
+def test_a_jobs_own_control_group_and_those_above_it_limit_the_memory(tmp_path, monkeypatch):
+    job = tmp_path / "groups/slurm/job_7/step_0"
+    job.mkdir(parents=True)
+    (tmp_path / "own").write_text("4:memory:/elsewhere\n0::/slurm/job_7/step_0\n")
+    for group, limit, used in ((job, "max", 100), (job.parent, "5000", 1500), (job.parent.parent, "9000", 2000)):
+        (group / "memory.max").write_text(f"{limit}\n")
+        (group / "memory.current").write_text(f"{used}\n")
+    monkeypatch.setattr(memory, "GROUPS", tmp_path / "groups", raising=False)
+    monkeypatch.setattr(memory, "OWN_GROUP", tmp_path / "own", raising=False)
+    assert memory.free_bytes("cpu") == 3500
+    (tmp_path / "own").write_text("4:memory:/elsewhere\n")  # no group of version 2
+    assert memory.free_bytes("cpu") > 9000
 
 
 def test_parts_on_a_cpu_are_of_equal_size(tiny_run, monkeypatch):

@@ -117,7 +117,7 @@ def test_two_processes_train_what_one_does(stem, tmp_path):
     """Same batch, half of it each, under torchrun with gloo; weights agree to rounding."""
     config = tiny_config()
     config["discriminator"] = {"enabled": True, "periods": [2], "fft_sizes": [512]}
-    config["training"] |= {"steps": 3, "learning_rate": 1e-4, "log_every_steps": 1}
+    config["training"] |= {"steps": 3, "learning_rate": 1e-4, "log_every_steps": 1, "keep_steps": [2]}
     config["protocols"]["fixed-duration"]["batch_clips"] = 4
     config["gpus"] = {"6.25hz-fixed-duration": 2}
     run = load_study(config).runs["6.25hz-fixed-duration"]
@@ -128,6 +128,7 @@ def test_two_processes_train_what_one_does(stem, tmp_path):
     moved = 3 * 1e-4  # Adam moves a weight by the learning rate a step
     for name in one:
         torch.testing.assert_close(two[name], one[name], atol=0.02 * moved, rtol=1e-4, msg=name)
+    assert (tmp_path / "two/steps/2/model.safetensors").exists()
     rows = [list(csv.DictReader((tmp_path / name / "train.csv").read_text().splitlines())) for name in ("one", "two")]
     for first, second in zip(*rows, strict=True):
         for loss in ("loss", "mel", "discriminator", "feature_matching", "codes_in_use"):

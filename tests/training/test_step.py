@@ -1,6 +1,7 @@
 """One optimisation step: equal to one built from DAC's own modules, in parts as in one, and restarted where memory runs out."""
 
 import copy
+import weakref
 from dataclasses import replace
 
 import pytest
@@ -134,6 +135,21 @@ def test_out_of_memory_halves_the_micro_batch_once(run, audio, networks, monkeyp
     assert "out of memory; going on with 2 clips" in caplog.text
     for name, loss in whole.losses.items():
         torch.testing.assert_close(outcome.losses[name], loss, rtol=1e-5, atol=0, msg=name)
+
+
+def test_out_of_memory_lets_go_of_the_whole_batchs_graph(run, audio, networks, monkeypatch):
+    real, graphs = step_module.generator_part, []
+
+    def short_of_memory(*arguments):
+        if not graphs:
+            graphs.append(weakref.ref(arguments[-1]["audio"]))
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        assert graphs[0]() is None
+        return real(*arguments)
+
+    monkeypatch.setattr(step_module, "generator_part", short_of_memory)
+    optimise(networks, run, audio, torch.full((4,), 2), MicroBatch(4))
+    assert graphs
 
 
 def test_running_out_of_memory_twice_stops_with_the_remedy():

@@ -9,6 +9,7 @@ import triton
 import triton.language as tl
 
 EPSILON = tl.constexpr(1e-9)  # as in dac.nn.layers.snake
+NORM_BLOCKS = (256, 1024, 4096, 16384, 65536)  # a row longer than the last is torch's
 
 
 @triton.jit
@@ -319,5 +320,5 @@ class WeightNorm(torch.autograd.Function):
 
 def _norm_block(columns: int) -> dict[str, int]:
     """A row at once, in one of few sizes: each is compiled once."""
-    block = next(size for size in (256, 1024, 4096, 16384, 65536) if size >= columns)
+    block = next(size for size in NORM_BLOCKS if size >= columns)
     return {"BLOCK": block, "num_warps": min(16, max(1, block // 256))}

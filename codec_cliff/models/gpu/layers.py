@@ -41,6 +41,8 @@ class FusedWeightNorm(WeightNorm):
             return super().compute_weight(module)
         from codec_cliff.models.gpu import kernels
 
+        if v[0].numel() > kernels.NORM_BLOCKS[-1]:
+            return super().compute_weight(module)
         return kernels.WeightNorm.apply(v, g, precision(v), taken.last)
 
 
