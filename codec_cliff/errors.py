@@ -50,8 +50,14 @@ class DiskError(UserError):
 
 
 def anew(run_folder: str | Path) -> str:
-    """The command that forgets a training and what was made of it, whichever study and profile it is of."""
+    """The command that forgets a training and what was made of it, whichever study and profile it is of.
+
+    `run_folder` is the run's, or lies in it: the weights of a kept step, or those of finished runs.
+    """
     run_folder = Path(run_folder)
+    parts = list(run_folder.parts)
+    if "runs" in parts:
+        run_folder = Path(*parts[: len(parts) - parts[::-1].index("runs") + 1])
     return f"python -m codec_cliff.branch --results {run_folder.parent.parent} --codec {run_folder.name}"
 
 

@@ -15,7 +15,7 @@ from codec_cliff import status
 from codec_cliff.branch import clean_branch
 from codec_cliff.corpus.listing import folder_listing, write_listing
 from codec_cliff.corpus.manifest import recordings_digest
-from codec_cliff.errors import TrainingError, UserError
+from codec_cliff.errors import TrainingError, UserError, anew
 from codec_cliff.study.load import load_study
 from codec_cliff.training.checkpoint import run_lock
 from codec_cliff.training.loop import train
@@ -233,3 +233,11 @@ def test_a_folder_corpus_that_changed_is_named(tmp_path):
     shown = status.describe_study(tmp_path / "results/paper", 0)
     assert re.search(r"data/train\.tsv: .*2 new: train/8/1/8-1-0\.wav.*--forcerun prepare", shown)
     assert "data/test.tsv" not in shown
+
+
+@pytest.mark.parametrize("place", ["", "steps/1500", "finished"])
+def test_the_command_that_forgets_a_training_names_the_run_and_its_study(place):
+    """Wherever in the run's folder the damage is: of anything else `--results` would delete what it should not."""
+    assert anew(f"/data/runs/results/pilot/runs/50hz/{place}") == (
+        "python -m codec_cliff.branch --results /data/runs/results/pilot --codec 50hz"
+    )

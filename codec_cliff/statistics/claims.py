@@ -88,7 +88,7 @@ def difference(study: Study, results: Path, metric: str, of: Sequence, minus: Se
     return Quantity(text, estimate.value, estimate.low, estimate.high, paper, backend, seeds=len(seeds))
 
 
-NO_RATE = "the study has no frame rate of the paper's Table 3"
+NO_RATE = "the study has too few frame rates of the paper's Table 3"
 PARTS = ("numerator", "denominator")
 
 
@@ -149,7 +149,7 @@ def spread(study: Study, results: Path, column: str) -> Quantity:
     text = f"{_words(column)}, largest minus smallest over the rates"
     quantities = []
     for protocol in ABLATION_TABLES:
-        if rows := _codebooks(study, results, protocol):
+        if len(rows := _codebooks(study, results, protocol)) > 1:
             value, low, high = ([row[f"{column}{end}"] for row in rows] for end in ("", "_low", "_high"))
             bounds = max(value) - min(value), max(0.0, max(low) - min(high)), max(high) - min(low)
             quantities.append(Quantity(f"{text}, {protocol.replace('-', ' ')}", *bounds, paper))

@@ -27,12 +27,10 @@ from codec_cliff.provenance import run_record
 from codec_cliff.study.config import Run, digest
 from codec_cliff.training.allocator import keep_freed_memory
 from codec_cliff.training.checkpoint import (
-    clear_others,
-    keep_finished,
+    first_process,
     keep_step,
     load_checkpoint,
     remove_checkpoints,
-    restore_finished,
     restore_parts,
     run_lock,
     save_checkpoint,
@@ -40,6 +38,7 @@ from codec_cliff.training.checkpoint import (
     write_config,
 )
 from codec_cliff.training.clips import ClipSource, step_clips
+from codec_cliff.training.finished import clear_others, keep_finished, restore_finished, take_up
 from codec_cliff.training.graph import Stepper, own_stream
 from codec_cliff.training.log import (
     configure_logging,
@@ -112,6 +111,8 @@ def train(run: Run, store: AudioStore, folder: Path, stop: Stop, threads: int = 
             run.codec, anew(folder),
         )  # fmt: skip
         return
+    if first_process():  # the team's meeting is after it
+        take_up(folder, run)
     with team(choose_device(run.training.device)) as (members, device), own_stream(device):
         _train(run, store, folder, stop, threads, members, device, recordings)
 

@@ -115,6 +115,20 @@ def test_codebooks_are_judged_at_the_rates_of_the_papers_table_each_protocol_by_
     assert lowest(study, tmp_path, "entropy_efficiency").text.endswith("6.25hz-fixed-tokens")
 
 
+def test_one_rate_has_no_spread(tmp_path):
+    config = demo_config()
+    config["tables"] |= {"fixed_duration": [6.25], "fixed_tokens": [6.25, 3.125], "repaired": []}
+    (tmp_path / "codebook").mkdir()
+    for protocol in ("duration", "tokens"):
+        rows = pd.DataFrame(
+            [{"level": "mean"} | dict.fromkeys(("utilization", "utilization_low", "utilization_high"), 1)]
+        )
+        rows.to_csv(tmp_path / "codebook" / f"6.25hz-fixed-{protocol}.csv")
+    study = load_study(config)
+    assert judge(spread(study, tmp_path, "utilization"), [None, 0.05]) == NOT_TESTED
+    assert judge(lowest(study, tmp_path, "utilization"), [0.98, None]) == REPRODUCED
+
+
 def test_a_study_without_a_rate_of_table_3_does_not_test_codebooks(tmp_path):
     config = demo_config()
     config["tables"] |= {"fixed_duration": [3.125], "fixed_tokens": [1.6], "repaired": []}

@@ -126,9 +126,7 @@ def test_one_damaged_file_never_hinders_a_whole_checkpoint(run, store, halfway, 
     folder = copied(halfway, tmp_path / "run")
     damage(folder, name, how)
     assert resumes_or_says_why(run, store, folder, whole)
-    with open(folder / "train.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [int(row["step"]) for row in rows][-2:] == [4, 5]
+    assert [int(row["step"]) for row in table(folder)][-2:] == [4, 5]
 
 
 @pytest.mark.parametrize("damages", list(itertools.product((None, *DAMAGES), repeat=2)))
@@ -222,13 +220,15 @@ def kept(run) -> Run:
 
 def retold(run: Run) -> Run:
     """Other settings, of the same networks: the weights of either load under both."""
-    training = replace(run.training, keep_steps=(2,), learning_rate=0.05)
+    training = replace(run.training, keep_steps=(1, 4), learning_rate=0.05)
     return replace(run, model=replace(run.model, padding="replicate"), training=training)
 
 
 def files(folder: Path) -> dict[str, bytes]:
     """All that lies in a run folder, but for checkpoints and what is held on to."""
-    paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and "finished" not in path.parts]
+    paths = [
+        path for path in sorted(folder.rglob("*")) if path.is_file() and not {"finished", "unfinished"} & {*path.parts}
+    ]
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths if path.name not in CHECKPOINTS}
 
 
@@ -248,23 +248,42 @@ def test_other_settings_in_a_finished_folder_inherit_nothing(kept, store, tmp_pa
     folder, other = tmp_path / "run", retold(kept)
     train(kept, store, folder, Never())
     with pytest.raises(TrainingError, match="stopped"):
-        train(other, store, folder, StopAfter(1))
+        train(other, store, folder, StopAfter(2))
     with pytest.raises(CodecError, match="has not finished"):
         load_generator(folder)
-    assert not list(folder.glob("steps/*"))
+    assert [path.name for path in folder.glob("steps/*")] == ["1"]
     train(kept, store, folder, Never())  # put back, between the start and the end of the other
+    assert {path.name for path in folder.glob("steps/*")} == {"1", "2"}
     train(other, store, folder, Never())
+    assert not (folder / "unfinished").exists()
     train(other, store, tmp_path / "alone", Never())
-    assert [path.name for path in folder.glob("steps/*")] == ["2"]
-    for path in (".", "steps/2"):
+    for place in (folder, folder / "finished"):
+        assert {path.name for path in place.glob("steps/*")} == {"1", "4"}
+    for path in (".", "steps/1", "steps/4"):
         assert_same_weights(folder / path, tmp_path / "alone" / path)
-    assert not (folder / "finished/steps/1").exists()
+    assert told(folder) == told(tmp_path / "alone")
 
 
-def test_a_folder_copied_without_what_it_holds_on_to_loses_nothing_to_other_settings(kept, store, tmp_path):
+def told(folder: Path) -> list[list[str]]:
+    """A run's table without what the clock and the machine say."""
+    return [[row[name] for name in ("step", "learning_rate", "loss", "mel")] for row in table(folder)]
+
+
+def table(folder: Path) -> list[dict[str, str]]:
+    with open(folder / "train.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("lost", ["finished", "finished/steps"])
+def test_a_folder_copied_without_what_it_holds_on_to_loses_nothing_to_other_settings(kept, store, tmp_path, lost):
+    """Nor one that finished when no more than weights and record were held on to."""
     train(kept, store, tmp_path, Never())
     before = files(tmp_path)
-    shutil.rmtree(tmp_path / "finished")
+    shutil.rmtree(tmp_path / lost)
+    if lost == "finished/steps":
+        (tmp_path / "finished/train.csv").unlink()
+        for name in ("model.safetensors", "run.json"):  # Snakemake deletes them before it starts the job
+            (tmp_path / name).unlink()
     with pytest.raises(TrainingError, match="stopped"):
         train(retold(kept), store, tmp_path, StopAfter(1))
     train(kept, store, tmp_path, StopAfter(1))

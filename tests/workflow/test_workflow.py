@@ -163,11 +163,12 @@ def test_training_asks_for_a_gpu_memory_and_the_time_it_will_take(checkout):
 
 
 def test_on_one_machine_what_needs_the_card_counts_against_it(checkout):
-    planned = snakemake(checkout, "-n", "--profile", "profiles/local", "all")
+    planned = snakemake(checkout, "-n", "--profile", "profiles/local", "all", "probes")
     said = planned.stdout + planned.stderr
     jobs_of = re.findall(r"rule metric:.*?metric=(\w+)\n.*?gpu_percent=(\d+)", said, re.S)
     assert dict(jobs_of) == {"stoi": "0", "mcd": "0", "wer": "25", "spk_sim": "25", "naturalness": "25"}
-    assert "gpu_percent=25" in re.search(r"rule reconstruct:.*?resources: (.*?)\n", said, re.S).group(1)
+    for rule in ("reconstruct", "probe_scores"):
+        assert "gpu_percent=25" in re.search(rf"rule {rule}:.*?resources: (.*?)\n", said, re.S).group(1)
 
 
 def test_the_papers_page_trains_nothing_for_the_probes_whose_answers_lie_there(checkout, tmp_path):
