@@ -4,11 +4,17 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from codec_cliff.corpus.listing import changes, folder_listing, listing_path, write_listing
+from codec_cliff.corpus.manifest import Utterance
+from codec_cliff.corpus.overlap import refuse_overlap
+from codec_cliff.errors import CorpusError
 from tests.corpus.test_walk import one
 
 CHANGES = {
@@ -29,6 +35,8 @@ def rewrite(path: Path) -> None:
 def root(tmp_path) -> Path:
     one(tmp_path, "7-1-0", "7-1-1")
     one(tmp_path, "9-1-0", "9-1-1", folder="test/9/1")
+    for number, path in enumerate(sorted(tmp_path.rglob("*.wav"))):  # one length, one transcript, other samples
+        soundfile.write(path, 0.1 * np.sin(np.arange(400) * (1 + number)), 16000)
     return tmp_path
 
 
@@ -95,7 +103,23 @@ def renamed_link(root: Path) -> None:
         file.write("9-1-9 A WORD\n")
 
 
-@pytest.mark.parametrize("share", [link, hard_links, copies, renamed_link])
+def renamed_copy(root: Path) -> None:
+    """Of the samples: another file, as one that was written anew."""
+    samples, rate = soundfile.read(root / "train/7/1/7-1-0.wav", dtype="int16")
+    soundfile.write(root / "test/9/1/9-1-9.flac", samples, rate)
+    transcript = (root / "train/7/1/x.trans.txt").read_text().splitlines()[0].split(maxsplit=1)[1]
+    with open(root / "test/9/1/x.trans.txt", "a") as file:
+        file.write(f"9-1-9 {transcript}\n")
+
+
+@pytest.mark.parametrize("first", ["train", "test"])
+def test_recordings_of_one_length_and_transcript_are_no_overlap(root, first):
+    second = {"train": "test", "test": "train"}[first]
+    assert prepare(root, first, second, root / "out").returncode == 0
+    assert prepare(root, second, first, root / "out").returncode == 0
+
+
+@pytest.mark.parametrize("share", [link, hard_links, copies, renamed_link, renamed_copy])
 @pytest.mark.parametrize("first", ["train", "test"])
 def test_recordings_of_training_in_test_are_refused_whatever_their_paths(root, share, first):
     share(root)
@@ -105,6 +129,20 @@ def test_recordings_of_training_in_test_are_refused_whatever_their_paths(root, s
     assert refused.returncode == 2
     assert "test on speech that was not trained on" in refused.stderr
     assert not (root / f"out/{second}.tsv").exists()
+
+
+def test_the_copy_is_named_and_one_whose_original_is_gone_is_not_known(root):
+    renamed_copy(root)
+    copy, original = utterance(root / "test/9/1/9-1-9.flac"), utterance(root / "train/7/1/7-1-0.wav")
+    another = utterance(root / "train/7/1/7-1-1.wav")
+    with pytest.raises(CorpusError, match=r"^1 recordings are in m\.tsv too: .*9-1-9\.flac \(there .*7-1-0\.wav\)"):
+        refuse_overlap([copy], [another, original], "m.tsv")
+    refuse_overlap([copy], [another, replace(original, path="gone.wav")], "m.tsv")
+
+
+def utterance(path: Path) -> Utterance:
+    header = soundfile.info(path)
+    return Utterance(path.stem, "s", str(path), header.frames, header.samplerate, "A WORD")
 
 
 def test_a_manifest_of_an_earlier_choice_of_splits_is_no_overlap(root):

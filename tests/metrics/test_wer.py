@@ -1,5 +1,6 @@
 """Word errors: the counting, and the way to MMS-1B on a tiny stand-in of its own format."""
 
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -156,6 +157,52 @@ def test_mms_files_that_are_none_name_the_remedy(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(MetricError, match=r"cannot be loaded as MMS.*delete it"):
         Mms(None, "cpu", tmp_path)
+
+
+def damaged(tiny_mms: Path, folder: Path, **changes) -> Path:
+    """A copy of the files whose weights, by the ends of their names, are others, or none at all."""
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(tiny_mms, folder)
+    state = load_file(folder / "model.safetensors")
+    for end, value in changes.items():
+        for name in [name for name in state if name.endswith(end.replace("__", "."))]:
+            state[name] = value
+    state = {name: value for name, value in state.items() if value is not None}
+    save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
+@pytest.mark.parametrize("shape", [None, (3,)])
+def test_mms_whose_files_lack_weights_is_refused(tiny_mms, tmp_path, shape):
+    import torch
+
+    from codec_cliff.metrics.recognisers.mms import Mms
+
+    folder = damaged(tiny_mms, tmp_path / "mms", encoder__layer_norm__weight=shape and torch.zeros(shape))
+    with pytest.raises(MetricError, match=r"lacks 1 weights.*encoder\.layer_norm\.weight.*delete it.*uv sync"):
+        Mms(None, "cpu", folder)
+
+
+def test_mms_may_lack_what_training_alone_needs_and_what_the_language_brings(tiny_mms, tmp_path):
+    import torch
+
+    from codec_cliff.metrics.recognisers.mms import Mms
+
+    audio = [np.random.default_rng(0).normal(size=RATE).astype(np.float32)]
+    gone = {"masked_spec_embed": None, "adapter_layer__norm__bias": None, "lm_head__bias": torch.zeros(9)}
+    folder = damaged(tiny_mms, tmp_path / "mms", **gone)
+    assert Mms(None, "cpu", folder).transcribe(audio) == Mms(None, "cpu", tiny_mms).transcribe(audio)
+
+
+def test_mms_hears_nothing_below_a_tenth_of_a_second(tiny_mms):
+    from codec_cliff.metrics.recognisers.mms import Mms
+
+    mms = Mms(None, "cpu", tiny_mms)
+    rng = np.random.default_rng(3)
+    audio = [rng.normal(size=n).astype(np.float32) for n in (0, RATE, 399, 1599, 5000)]
+    assert mms.transcribe(audio) == ["", *mms.transcribe([audio[1]]), "", "", *mms.transcribe([audio[4]])]
+    assert mms.transcribe(audio[:1]) == [""]
 
 
 def test_mms_that_cannot_be_fetched_names_the_model_and_the_remedy(tmp_path, monkeypatch):

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from codec_cliff.downloads import hub
 from codec_cliff.downloads import sources as source_module
@@ -194,6 +195,19 @@ def test_mimi(mimi_cache):
     assert (eight.facts, all_of_them.facts) == (reference_facts("mimi_8"), reference_facts("mimi_32"))
 
 
+@pytest.mark.parametrize(("codec", "ending"), [("mimi_8", "q_proj.weight"), ("encodec_3", "codebook.embed")])
+def test_weights_that_their_file_lacks_are_named_and_not_made_up(codec, ending, tmp_path):
+    module = {"mimi_8": mimi, "encodec_3": encodec}[codec]
+    folder = hub_snapshot(module.FILES, tmp_path)
+    {"mimi_8": weights.mimi, "encodec_3": weights.encodec}[codec](folder)
+    state = load_file(folder / "model.safetensors")
+    gone = sorted(name for name in state if name.endswith(ending))
+    kept = {name: value for name, value in state.items() if name not in gone}
+    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(CodecError, match=rf"lacks {len(gone)} weights.*{gone[0]}.*delete it.*uv sync"):
+        load_reference_codec(codec, tmp_path, "cpu")
+
+
 def test_snac(tmp_path):
     if find_spec("snac") is None:
         pytest.skip("the package snac is not installed")
@@ -286,7 +300,8 @@ def test_flexicodec_through_its_authors_calls(tmp_path, monkeypatch):
         assert (audio.shape, sample_rate) == ((1, 17600), 16000)  # a tenth of a second of silence behind it
         assert not audio[0, 16000:].any()
         lengths = torch.tensor([[1, 3, 2, 2, 4]])
-        return {"semantic_codes": lengths, "acoustic_codes": lengths, "token_lengths": lengths, "sim_matrix": None}
+        noise = torch.randint(2**31, (1, 5))  # the features' dither
+        return {"semantic_codes": noise, "acoustic_codes": lengths, "token_lengths": lengths, "sim_matrix": None}
 
     def prepare_model(sensevoice, device, ckpt_path, config_path):
         assert Path(sensevoice).is_dir()
@@ -307,6 +322,9 @@ def test_flexicodec_through_its_authors_calls(tmp_path, monkeypatch):
     codes = codec.encode(speech_like(16000))
     assert codec.decode(codes, 15999).shape == (15999,)
     assert codec.measured_frame_rate == 5
+    state = torch.manual_seed(1).get_state()
+    assert torch.equal(codec.encode(speech_like(16000))["semantic_codes"], codes["semantic_codes"])
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 @pytest.mark.parametrize(("codec", "environment"), [("nanocodec", "nemo"), ("flexicodec", "flexicodec")])

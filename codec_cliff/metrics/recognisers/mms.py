@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from transformers import AutoProcessor, Wav2Vec2ForCTC
+from transformers import AutoProcessor, Wav2Vec2ForCTC, __version__
 
 from codec_cliff.device import choose_device
 from codec_cliff.downloads.hub import hub_folder
@@ -16,7 +17,10 @@ from codec_cliff.errors import MetricError
 # GB.
 FILES: HubFiles = METRICS["mms_1b_all"][0]
 LANGUAGE = "eng"
+MIN_SECONDS = 0.1  # ours: what is shorter holds no word, and below 25 ms does not fill the convolutions
 BATCH_SECONDS = 160  # of audio that a GPU takes at once, padding included
+MASK = "wav2vec2.masked_spec_embed"  # stands for what is hidden in training; some published files lack it
+SHOWN = 3
 
 
 class Mms:
@@ -37,20 +41,35 @@ class Mms:
         self.type = torch.float16 if half else torch.float32
         try:
             self.processor = AutoProcessor.from_pretrained(folder, target_lang=LANGUAGE)
-            self.model = Wav2Vec2ForCTC.from_pretrained(folder, target_lang=LANGUAGE, ignore_mismatched_sizes=True)
+            self.model, report = Wav2Vec2ForCTC.from_pretrained(
+                folder, target_lang=LANGUAGE, ignore_mismatched_sizes=True, output_loading_info=True
+            )
         except (OSError, ValueError) as error:
             raise MetricError(
                 f"{folder}: cannot be loaded as MMS ({str(error).splitlines()[0]}); delete it to have it downloaded "
                 "again, or set metrics.wer to moonshine_tiny"
             ) from error
+        self._check_whole(folder, report)
         self.model.to(self.device, self.type).eval()
 
+    def _check_whole(self, folder: Path, report: dict[str, Any]) -> None:
+        """MetricError where weights are random, for the files lack them or have them in another shape."""
+        random = report["missing_keys"] | {name for name, *_ in report["mismatched_keys"]}
+        if random := sorted(random - {MASK, *self.model._get_adapters()}):  # those come from the language's file
+            raise MetricError(
+                f"{folder}: lacks {len(random)} weights that transformers {__version__} asks for, or has them in another shape "
+                f"({', '.join(random[:SHOWN])}{' ...' if len(random) > SHOWN else ''}); delete it, and what its links lead to, "
+                "to have it downloaded again; if they are still missing, install the transformers of uv.lock (uv sync)"
+            )
+
     def transcribe(self, audio: Sequence[np.ndarray]) -> list[str]:
-        """Each of float32 (n,) at 16 kHz to its greedy transcript, in the order given."""
-        texts: dict[int, str] = {}
-        for batch in alike([len(recording) / self.sample_rate for recording in audio], BATCH_SECONDS):
-            texts |= dict(zip(batch, self._decode([audio[index] for index in batch]), strict=True))
-        return [texts[index] for index in range(len(audio))]
+        """Each of float32 (n,) at 16 kHz to its greedy transcript, in the order given; "" below 0.1 s."""
+        texts = dict.fromkeys(range(len(audio)), "")
+        heard = [index for index in texts if len(audio[index]) >= MIN_SECONDS * self.sample_rate]
+        for batch in alike([len(audio[index]) / self.sample_rate for index in heard], BATCH_SECONDS):
+            chosen = [heard[number] for number in batch]
+            texts |= dict(zip(chosen, self._decode([audio[index] for index in chosen]), strict=True))
+        return list(texts.values())
 
     @torch.inference_mode()
     def _decode(self, batch: list[np.ndarray]) -> list[str]:

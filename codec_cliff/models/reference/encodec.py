@@ -13,13 +13,14 @@ from codec_cliff.downloads.hub import hub_folder
 from codec_cliff.downloads.pins import CODECS
 from codec_cliff.models.reference.adapter import Adapter
 from codec_cliff.models.reference.facts import check_facts, reference_facts
+from codec_cliff.models.reference.pretrained import load_pretrained
 
 FILES = CODECS["encodec_6"][0]
 
 
 def load(codec_id: str, cache: Path, device: torch.device) -> "Encodec":
     """`encodec_3` or `encodec_6`: 4 or 8 codebooks."""
-    model = EncodecModel.from_pretrained(hub_folder(FILES, cache), dtype=torch.float32).to(device).eval()
+    model = load_pretrained(EncodecModel, hub_folder(FILES, cache)).to(device).eval()
     facts = check_facts(
         codec_id,
         sample_rate=model.config.sampling_rate,

@@ -21,6 +21,7 @@ from codec_cliff.models.reference.facts import reference_facts
 FILES, SENSEVOICE = CODECS["flexicodec"]
 N_QUANTIZERS, THRESHOLD = 8, 0.91  # the defaults of the authors' `encode_flexicodec`: about 8 frames a second
 TAIL = 1600  # samples of silence behind the recording: features and codec count in other steps, and up to 84 ms would be lost
+DITHER_SEED = 0  # the features' filter bank adds noise; seeded, so that a recording always has the same codes
 KEPT = ("semantic_codes", "acoustic_codes", "token_lengths")
 
 
@@ -54,13 +55,15 @@ class FlexiCodec:
     @torch.inference_mode()
     def encode(self, audio: torch.Tensor) -> dict[str, torch.Tensor]:
         """Audio (T,) to the merged frames' codes and lengths."""
-        output = self._infer.encode_flexicodec(
-            torch.nn.functional.pad(audio, (0, TAIL))[None],
-            self._model,
-            self.facts.sample_rate,
-            num_quantizers=N_QUANTIZERS,
-            merging_threshold=THRESHOLD,
-        )
+        with torch.random.fork_rng(devices=[]):  # the features are made on the CPU
+            torch.default_generator.manual_seed(DITHER_SEED)
+            output = self._infer.encode_flexicodec(
+                torch.nn.functional.pad(audio, (0, TAIL))[None],
+                self._model,
+                self.facts.sample_rate,
+                num_quantizers=N_QUANTIZERS,
+                merging_threshold=THRESHOLD,
+            )
         self._frames += output["token_lengths"].shape[-1]
         self._seconds += len(audio) / self.facts.sample_rate
         return {name: output[name] for name in KEPT}
