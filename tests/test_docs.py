@@ -149,6 +149,18 @@ def test_something_new(tmp_path, name, result):
     rows = (folder / "results" / result).read_text().splitlines()
     assert len(rows) == 3
     assert float(rows[1].split(",")[4]) > 0
+    if name == "add_a_metric":
+        evaluated_too(folder)
+
+
+def evaluated_too(folder: Path) -> None:
+    """The new metric is one of `codec-cliff evaluate`, by either set of backends."""
+    folders.originals(folder / "originals")
+    folders.system(folder / "mine", folders.noisy)
+    for backends in ("embedded", "paper"):
+        run(f"codec-cliff evaluate originals mine --metrics lsd,stoi --backends {backends} --output {backends}", folder)
+        table = (folder / backends / "table.csv").read_text().splitlines()
+        assert float(dict(zip(table[0].split(","), table[2].split(","), strict=True))["lsd"]) > 0
 
 
 def test_every_page_is_followed_and_every_command_is_one_that_the_tests_know():

@@ -14,11 +14,15 @@ UNKNOWN_SPEAKER = "unknown"
 
 @dataclass(frozen=True)
 class Match:
-    """`files` by recording id; `unknown` files match no recording, `several` stand for one that has another file too."""
+    """`files` by recording id; `unknown` files match no recording, `several` stand for one that has another file too.
+
+    `passed_over` are files that hold an id in their names, of recordings that have a file of their very name.
+    """
 
     files: dict[str, Path]
     unknown: list[Path]
     several: dict[str, list[Path]]
+    passed_over: dict[str, list[Path]]
 
 
 class Names:
@@ -59,7 +63,9 @@ class Names:
                 claims[owner[0]][owner[1]].append(path)
         best = {name: by_surety[min(by_surety)] for name, by_surety in claims.items()}
         files = {name: found[0] for name, found in best.items() if len(found) == 1}
-        return Match(files, unknown, {name: found for name, found in best.items() if len(found) > 1})
+        several = {name: found for name, found in best.items() if len(found) > 1}
+        passed_over = {name: by_surety[max(by_surety)] for name, by_surety in claims.items() if len(by_surety) > 1}
+        return Match(files, unknown, several, passed_over)
 
     def speakers(self) -> dict[str, str]:
         """Each recording's speaker: the first folder that tells recordings apart, or LibriSpeech's ids; else unknown."""

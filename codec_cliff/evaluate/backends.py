@@ -14,13 +14,20 @@ WORDS = "wer"
 WORDS_OF_ORIGINAL = "wer_of_original"  # the same backends, against the recogniser's own transcript of the original
 
 
+def embedded_backends() -> dict[str, str]:
+    """The backend of each metric that comes with the package; the first one of a metric that EMBEDDED does not name."""
+    return {metric: EMBEDDED.get(metric) or backends_of(metric)[0] for metric in METRICS}
+
+
 def paper_backends() -> dict[str, str]:
-    """The paper's backend of each metric: the defaults of a study."""
+    """The paper's backend of each metric, the defaults of a study; of a metric that has none, the embedded one."""
     listed = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))["properties"]["metrics"]["properties"]
-    return {metric: listed[metric]["default"] for metric in METRICS}
+    return embedded_backends() | {
+        metric: listed[metric]["default"] for metric in METRICS if "default" in listed[metric]
+    }
 
 
-SETS = {"embedded": lambda: dict(EMBEDDED), "paper": paper_backends}
+SETS = {"embedded": embedded_backends, "paper": paper_backends}
 
 
 def choose(metrics: str | None, backends: str) -> dict[str, str]:

@@ -101,12 +101,25 @@ def _check_integers(where: Path, codes: np.ndarray) -> None:
         raise CodecError(f"{where}: holds {codes.shape} {codes.dtype}, expected integers (n_codebooks, frames)")
 
 
+def _transposed(system: System, codes: Codes | None) -> Iterator[Problem]:
+    """A problem where most recordings have fewer frames than codebooks: figures of such codes may be of the wrong axis."""
+    if codes is None:
+        return
+    n_codebooks, frames = len(codes.codes), np.diff(codes.offsets)
+    if np.mean(frames < n_codebooks) > 0.5:
+        text = (
+            f"more codebooks than frames ({n_codebooks}, and {np.median(frames):.0f} frames a recording): are the codes "
+            "transposed? Expected is (n_codebooks, frames)"
+        )
+        yield Problem(system.name, "", str(system.folder), "codes", text, measured=True)
+
+
 def write_codebooks(
     output: Path, systems: Sequence[System], names: Names, codebook_size: int | None, seed: int
 ) -> list[Problem]:
     """`codebook/<system>.csv` of every system that brings codes and of no other, each on as many frames as the shortest has.
 
-    Returns a problem for each system whose codes cannot be used.
+    Returns a problem for each system whose codes cannot be used, or seem transposed.
     """
     found, problems = {}, []
     for system in systems:
@@ -115,6 +128,7 @@ def write_codebooks(
         except CodecError as error:
             text = f"no use of codebooks: {error}"
             problems.append(Problem(system.name, "", str(system.folder), "codes", text, measured=False))
+        problems += _transposed(system, found.get(system.name))
     usable = {system: codes for system, codes in found.items() if codes}
     fewest = min((codes.codes.shape[1] for codes in usable.values()), default=0)
     shutil.rmtree(output / "codebook", ignore_errors=True)

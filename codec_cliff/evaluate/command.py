@@ -12,10 +12,10 @@ from codec_cliff.evaluate.backends import SETS, WORDS, choose, of_words
 from codec_cliff.evaluate.codes import write_codebooks
 from codec_cliff.evaluate.figures import read_measured, write_figures
 from codec_cliff.evaluate.findings import Finding, findings, without_delay
-from codec_cliff.evaluate.folders import Originals, System, name_problems, read_originals, read_systems
+from codec_cliff.evaluate.folders import Originals, System, check_output, name_problems, read_originals, read_systems
 from codec_cliff.evaluate.inspection import inspect
 from codec_cliff.evaluate.ledger import Ledger
-from codec_cliff.evaluate.measurements import failed, measure_all
+from codec_cliff.evaluate.measurements import failed, measure_all, untranscribed
 from codec_cliff.evaluate.measuring import Backend
 from codec_cliff.evaluate.pairing import Recordings, pair
 from codec_cliff.evaluate.problems import write_problems
@@ -45,6 +45,7 @@ def evaluate(options: argparse.Namespace) -> Mapping[str, str]:
     """The whole evaluation, read downwards; returns the metrics that could not be had, with the reason."""
     backends = choose(options.metrics, options.backends)
     output = options.output
+    check_output(output, options.originals, options.systems)
     originals = read_originals(options.originals)
     systems = read_systems(options.systems, originals)
     transcripts = read_transcripts(options.transcripts, originals.folder, originals.names)
@@ -63,7 +64,7 @@ def evaluate(options: argparse.Namespace) -> Mapping[str, str]:
     ledger = Ledger(output)
     unavailable = measure_all(recordings, chosen, ledger, options.jobs)
     metrics = [backend.metric for backend in chosen if backend.metric not in unavailable]
-    problems += failed(recordings, metrics, ledger)
+    problems += [*untranscribed(recordings, metrics), *failed(recordings, metrics, ledger)]
     problems += write_codebooks(output, systems, originals.names, options.codebook_size, options.seed)
 
     measured = read_measured(output, recordings, metrics)
@@ -71,7 +72,7 @@ def evaluate(options: argparse.Namespace) -> Mapping[str, str]:
     stoi = {system: files["stoi"] for system, files in measured.items() if "stoi" in files}
     problems += without_delay(recordings, stoi, problems)
     write_problems(output / "problems.csv", problems)
-    said = findings(recordings, len(originals.files), problems, stoi)
+    said = findings(recordings, len(originals.files), problems, metrics, stoi)
     write_report(output, recordings, measured, said, problems, unavailable, options)
     _conclude(output, said, len(problems))
     return unavailable

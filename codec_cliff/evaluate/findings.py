@@ -16,14 +16,17 @@ WORDS = {
     "missing": "missing",
     "no recording": "without an original of their name",
     "several files": "left out, as several files stand for one recording",
+    "further file": "with a further file that is left out",
     "unusable": "unusable",
     "another recording": "another recording than the name says",
     "length": "of another length",
     "silence": "silent",
     "unlike": "unlike the original",
     "not measured": "without some of the figures",
+    "no transcript": "without a transcript, and so without word errors",
 }
 OF_ALL = ("no figure", "codes", "not looked for")  # problems of a system, not of a file: said in their own words
+NOTHING = "No metric could be measured; the reasons are above."
 
 
 @dataclass(frozen=True)
@@ -37,13 +40,17 @@ class Finding:
 
 
 def findings(
-    recordings: Recordings, n_recordings: int, problems: Sequence[Problem], stoi: Mapping[str, pd.DataFrame]
+    recordings: Recordings,
+    n_recordings: int,
+    problems: Sequence[Problem],
+    metrics: Sequence[str],
+    stoi: Mapping[str, pd.DataFrame],
 ) -> list[Finding]:
-    """One each, the originals among them where something is wrong with them."""
-    found = []
+    """One each, the originals among them where something is wrong with them; `metrics` are those that could be had."""
+    found, nothing = [], [] if metrics else [NOTHING]
     for system, files in recordings.decoded.items():
         mine = [problem for problem in problems if problem.system == system]
-        sentences = [*_files(mine), *_of_all(mine), *_rates(system, recordings), *_matched(stoi.get(system))]
+        sentences = [*nothing, *_files(mine), *_of_all(mine), *_rates(system, recordings), *_matched(stoi.get(system))]
         if system != ORIGINAL or mine:
             found.append(Finding(system, len(files), n_recordings, sentences))
     return found
@@ -51,13 +58,13 @@ def findings(
 
 def without_delay(recordings: Recordings, stoi: Mapping[str, pd.DataFrame], named: Iterable[Problem]) -> list[Problem]:
     """A problem for every file whose delay could not be found, but for those that have been named for another reason."""
-    known = {(problem.system, problem.utterance_id) for problem in named}
+    known = {(problem.system, problem.file) for problem in named}
     text = "no delay could be found against the original, so it has no figure with the delay removed"
     return [
         Problem(system, name, recordings.decoded[system][name].path, "no delay", text, measured=True)
         for system, rows in stoi.items()
         for name in _unfound(rows)["utterance_id"]
-        if (system, name) not in known
+        if (system, recordings.decoded[system][name].path) not in known
     ]
 
 

@@ -11,6 +11,9 @@ from codec_cliff.errors import CorpusError
 from codec_cliff.evaluate.problems import Problem
 from codec_cliff.study.config import ORIGINAL
 
+OWN = ("listening", "metrics", "codebook", "data", "parts")  # what an evaluation writes below its output
+EMPTIED = ("listening", "codebook")  # of these, what every run begins anew
+
 
 @dataclass(frozen=True)
 class Originals:
@@ -30,6 +33,19 @@ class System:
     match: Match
 
 
+def check_output(output: Path, originals: Path, named: Sequence[str]) -> None:
+    """CorpusError where an evaluation would read, or remove, what it writes; `named` are the systems as the user names them."""
+    written = [output.resolve(), *((output / name).resolve() for name in OWN)]
+    emptied = [(output / name).resolve() for name in EMPTIED]
+    for folder in (originals, *_names_and_folders(named)[1]):
+        read = folder.resolve()
+        if any(path.is_relative_to(read) for path in written) or any(read.is_relative_to(path) for path in emptied):
+            raise CorpusError(
+                f"--output {output} would change what is read from {folder}: the next run would take its clips for recordings, "
+                f"or find recordings removed; name an output outside {folder}"
+            )
+
+
 def read_originals(folder: Path) -> Originals:
     """Raises CorpusError where the folder is missing, holds no audio, or two files that names cannot tell apart."""
     paths = _audio(folder)
@@ -47,6 +63,12 @@ def read_systems(named: Sequence[str], originals: Originals) -> list[System]:
     systems = []
     for name, folder in zip(*_names_and_folders(named), strict=True):
         match = originals.names.match(folder, _audio(folder))
+        if not match.files and match.several:
+            utterance_id, found = next(iter(match.several.items()))
+            raise CorpusError(
+                f"{folder}: several files stand for each recording that it has, as for {utterance_id}: "
+                f"{listed(map(str, found))}; remove all but one of each"
+            )
         if not match.files:
             there, here = listed(originals.files), listed(path.name for path in match.unknown)
             raise CorpusError(
@@ -105,6 +127,10 @@ def name_problems(originals: Originals, systems: Iterable[System]) -> list[Probl
                 "several files",
                 f"stands for one recording with {listed(map(str, found[1:]))}; remove all but one",
             )
+        for utterance_id, found in match.passed_over.items():
+            counting = listed(map(str, match.several.get(utterance_id) or [match.files[utterance_id]]))
+            for path in found:
+                say(utterance_id, path, "further file", f"is left out, as {counting} has the recording's very name")
         for path in match.unknown:
             say("", path, "no recording", "has no original of this name, or several have it")
         for utterance_id in originals.files.keys() - match.files.keys() - match.several.keys():

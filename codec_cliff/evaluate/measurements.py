@@ -123,6 +123,16 @@ def failed(recordings: Recordings, metrics: Iterable[str], ledger: Ledger) -> li
     ]
 
 
+def untranscribed(recordings: Recordings, metrics: Iterable[str]) -> list[Problem]:
+    """A problem for every recording without a transcript, where word errors are counted against those of the others."""
+    text = "has no transcript, so nothing counts its word errors; complete the transcripts"
+    return [
+        Problem(ORIGINAL, name, file.path, "no transcript", text, measured=True)
+        for name, file in recordings.originals.items()
+        if WORDS in metrics and not file.transcript
+    ]
+
+
 def _failed(system: str, files: Mapping[str, Utterance], metric: str, ledger: Ledger) -> Iterator[Problem]:
     kept = ledger.failures(system, metric)
     failures = {name: kept[name] for name in files if name in kept}

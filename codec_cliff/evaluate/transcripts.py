@@ -42,12 +42,20 @@ def read_transcripts(source: str | None, originals: Path, names: Names) -> dict[
     if not place.exists():
         raise CorpusError(f"{place}: no such file or folder; name the transcripts, or --transcripts none")
     claims: dict[str, list[Claim]] = defaultdict(list)
+    empty = set()
     for path, name, text in _table(place, names) if place.is_file() else _folder(place, names):
         owner = _owner(name, names)
-        if owner and text.strip():
+        if owner and not text.strip():
+            empty.add(owner[0])
+        elif owner:
             rank = (owner[1], not name.endswith(NORMALISED))
             claims[owner[0]].append(Claim(rank, " ".join(text.split()), path))
     found = {utterance_id: _settled(utterance_id, claimed) for utterance_id, claimed in claims.items()}
+    if source and empty and not found:
+        raise CorpusError(
+            f"{place}: names {len(empty)} of the recordings of {originals}, but says nothing of them: its texts are empty; fill "
+            "them in, or --transcripts none"
+        )
     if source and not found:
         raise CorpusError(
             f"{place}: transcribes none of the recordings of {originals} ({', '.join(names.ids[:3])} ...); its lines "
@@ -79,8 +87,8 @@ def _folder(folder: Path, names: Names) -> Iterator[tuple[Path, str, str]]:
     for path in files_below(folder, (".txt",)):
         if path.name.endswith(TRANSCRIPT_SUFFIX):
             yield from _lines(path)
-        else:
-            yield path, str(path.relative_to(folder).with_suffix("")), _text(path)
+        elif _owner(name := str(path.relative_to(folder).with_suffix("")), names):
+            yield path, name, _text(path)
     for path in sorted(folder.glob("*.tsv")):
         yield from _table(path, names)
 
@@ -148,4 +156,8 @@ def _lines(path: Path) -> Iterator[tuple[Path, str, str]]:
 
 
 def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8-sig", errors="replace")
+    """CorpusError where it is UTF-16, whose letters of ASCII come with zeros between them."""
+    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    if "\0" in text:
+        raise CorpusError(f"{path}: is not encoded in UTF-8, but in UTF-16 as it seems; save it as UTF-8")
+    return text

@@ -124,6 +124,20 @@ def test_integers_that_no_codebook_has_are_a_problem(tmp_path, names, codes, siz
     assert "no codes of a codebook of" in unusable(tmp_path, names, mine)
 
 
+@pytest.mark.parametrize(("n_frames", "said"), [((4, 4, 9), True), ((4, 9, 9), False)])
+def test_more_codebooks_than_frames_of_most_recordings_may_be_transposed_codes(tmp_path, names, n_frames, said):
+    mine = made(tmp_path, names, "mine")
+    for name, n in zip(IDS, n_frames, strict=True):
+        np.save(mine.folder / f"{name}.npy", np.arange(8 * n).reshape(8, n))
+    found = write_codebooks(tmp_path, [mine], names, None, seed=0)
+    text = (
+        "more codebooks than frames (8, and 4 frames a recording): are the codes transposed? Expected is "
+        "(n_codebooks, frames)"
+    )
+    assert [(each.problem, each.measured) for each in found] == [(text, True)] * said
+    assert (tmp_path / "codebook" / "mine.csv").exists()
+
+
 @pytest.mark.filterwarnings("error")
 def test_codes_of_one_recording_have_figures_without_intervals(tmp_path, names):
     mine = made(tmp_path, names, "mine")

@@ -165,6 +165,11 @@ def test_what_the_user_names_is_checked_before_anything_runs(tmp_path):
         main([str(tmp_path / "originals"), f"original={tmp_path / 'mine'}", "--output", str(tmp_path / "out")])
 
 
+def test_an_output_among_the_recordings_is_refused_before_anything_is_read(tmp_path):
+    with pytest.raises(CorpusError, match="--output originals/results would change what is read from originals"):
+        main(["originals", "mine", "--output", "originals/results"])
+
+
 @pytest.mark.parametrize(
     ("option", "value", "said"),
     [

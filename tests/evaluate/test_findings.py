@@ -14,6 +14,9 @@ def test_a_file_whose_delay_cannot_be_found_is_named_once():
     rows = pd.DataFrame(
         {"utterance_id": ["u1", "u2", "u3", "u4"], "stoi": [0.9, 0.2, 0.1, None], "lag_ms": [0.0, None, None, None]}
     )
-    named = [Problem("mine", "u3", "mine/u3.wav", "unlike", "unlike the original", measured=True)]
+    named = [
+        Problem("mine", "u2", "mine/u2_b.wav", "further file", "left out", measured=False),
+        Problem("mine", "u3", "mine/u3.wav", "unlike", "unlike the original", measured=True),
+    ]
     (problem,) = without_delay(SimpleNamespace(decoded={"mine": files}), {"mine": rows}, named)
     assert (problem.system, problem.utterance_id, problem.file, problem.measured) == ("mine", "u2", "mine/u2.wav", True)

@@ -76,6 +76,8 @@ def test_a_metric_that_fails_on_everything_is_not_available(folders, monkeypatch
             evaluate(folders, "good", "bad")
         page = (folders / "out" / "report.html").read_text(encoding="utf-8")
         assert "stoi was not measured:</b> no file could be measured: ValueError: of all things" in page
+        assert page.count("No metric could be measured; the reasons are above.") == 2
+        assert "Nothing to remark" not in page
         assert "intervals over" not in (folders / "out" / "table.md").read_text()
 
 

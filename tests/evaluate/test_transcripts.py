@@ -68,6 +68,27 @@ def test_transcripts_of_other_recordings_are_refused(tmp_path, names):
         read_transcripts("nowhere.tsv", tmp_path, names)
 
 
+@pytest.mark.parametrize("lines", ["id\ttext\n61-1-0\t\n61-1-1\t \n", "61-1-0\n61-1-1 \n"])
+def test_texts_that_are_empty_are_called_so(tmp_path, names, lines):
+    path = write(tmp_path / "said.tsv", lines)
+    with pytest.raises(CorpusError, match=r"said\.tsv: names 2 of the recordings of .*: its texts are empty; fill"):
+        read_transcripts(str(path), tmp_path, names)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_another_encoding_is_called_so(tmp_path, names, encoding):
+    path = tmp_path / "said.tsv"
+    path.write_text("61-1-0\tHELLO\n", encoding=encoding)
+    with pytest.raises(CorpusError, match=r"said\.tsv: is not encoded in UTF-8, but in UTF-16 as it seems; save it"):
+        read_transcripts(str(path), tmp_path, names)
+
+
+def test_a_text_that_is_of_no_recording_may_be_encoded_as_it_likes(tmp_path, names):
+    write(tmp_path / "61" / "61-1-0.txt", "hello")
+    (tmp_path / "README.txt").write_text("what this is", encoding="utf-16")
+    assert read_transcripts(None, tmp_path, names) == {"61-1-0": "hello"}
+
+
 @pytest.mark.parametrize("text", ["Hello, world | how are you", "Hello\tworld, how are you"])
 def test_marks_within_a_sentence_part_no_columns(tmp_path, names, text):
     path = write(tmp_path / "said.txt", f"61-1-0 {text}\n61-1-1 yes\n")

@@ -61,7 +61,7 @@ def test_without_transcripts_the_originals_own_words_are_the_reference_under_ano
     assert f"“{rows['original'][0]['hypothesis']}”" in page
 
 
-def test_with_transcripts_it_is_wer_and_recordings_without_one_are_counted(folders):
+def test_with_transcripts_it_is_wer_and_recordings_without_one_are_counted(folders, capsys):
     (folders / "said.tsv").write_text("u0\taaa bbb ccc\nu1\tddd\n")
     rows = evaluate(folders, "--transcripts", str(folders / "said.tsv"))
     assert {row["utterance_id"]: row["reference_words"] for row in rows["original"]} == {
@@ -73,6 +73,14 @@ def test_with_transcripts_it_is_wer_and_recordings_without_one_are_counted(folde
     assert (
         "WER (%), utterances without a score: original 2, same 2, half 2." in (folders / "out" / "table.md").read_text()
     )
+    with open(folders / "out" / "problems.csv") as file:
+        problems = [(row["utterance_id"], row["kind"], row["measured"]) for row in csv.DictReader(file)]
+    assert [row for row in problems if row[1] == "no transcript"] == [
+        ("u2", "no transcript", "yes"),
+        ("u3", "no transcript", "yes"),
+    ]
+    said = "original, 4 of 4 files: 2 without a transcript, and so without word errors, measured all the same: u2, u3."
+    assert said in capsys.readouterr().out
 
 
 def test_a_system_of_untranscribed_recordings_costs_the_others_no_figure(folders, capsys):
