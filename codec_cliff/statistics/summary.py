@@ -1,11 +1,13 @@
 """Corpus figures, paired differences and phonemic load, with intervals: where measurements become figures."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from codec_cliff.alignment.phonemes import LAST_BIN
@@ -13,20 +15,31 @@ from codec_cliff.corpus.manifest import read_manifest
 from codec_cliff.errors import MetricError
 from codec_cliff.files import atomic_path
 from codec_cliff.paper.values import paper_phonemes
-from codec_cliff.statistics.bootstrap import Resampling, bootstrap_ratio, paired_difference, verdict
+from codec_cliff.statistics.bootstrap import Estimate, Resampling, bootstrap_ratio, paired_difference, verdict
 from codec_cliff.study.arguments import study_arguments
 from codec_cliff.study.config import Study
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A corpus figure: the mean of a column of `metrics/<codec>/<file>.csv`, or its sum over that of `denominator`."""
+    """A corpus figure: the mean of a column of `metrics/<codec>/<file>.csv`, or its sum over that of `denominator`.
+
+    `least` and `most` are the ends of the scale: no interval reaches beyond them.
+    """
 
     name: str
     file: str
     numerator: str
     denominator: str | None = None
     scale: float = 1.0
+    least: float = 0.0
+    most: float = math.inf
+
+    def bounded(self, estimate: Estimate) -> Estimate:
+        """An estimate whose interval keeps to the scale; a value that lies beyond it, as a predictor's may, is in it all the same."""
+        least, most = min(self.least, estimate.value), max(self.most, estimate.value)
+        low, high = (float(np.clip(end, least, most)) for end in (estimate.low, estimate.high))
+        return replace(estimate, low=low, high=high)
 
 
 MCD_CONVENTIONS = (
@@ -37,25 +50,26 @@ MCD_CONVENTIONS = (
     "mcd_mfcc",
     "mcd_mfcc_dtw",
 )
+OPINIONS = ("utmos", "distillmos", "dnsmos_p808")
 NEITHER_GOOD_NOR_BAD = ("lag_ms", "level_difference_db")
 
 FIGURES = (
-    Figure("stoi", "stoi", "stoi"),
-    Figure("stoi_aligned", "stoi", "stoi_aligned"),
-    Figure("lag_ms", "stoi", "lag_ms"),
+    Figure("stoi", "stoi", "stoi", least=-1, most=1),  # correlations
+    Figure("stoi_aligned", "stoi", "stoi_aligned", least=-1, most=1),
+    Figure("lag_ms", "stoi", "lag_ms", least=-math.inf),
     Figure("wer", "wer", "errors", "reference_words", scale=100),  # percent, insertions counted: it may exceed 100
     Figure("wer_plain", "wer", "errors_plain", "reference_words_plain", scale=100),  # where whisper is the headline
     Figure("wer_whisper", "wer", "errors_whisper", "reference_words_whisper", scale=100),
     Figure("wer_of_original", "wer_of_original", "errors", "reference_words", scale=100),
     Figure("wer_insertions", "wer", "insertions", "reference_words", scale=100),
-    Figure("wer_beyond_all", "wer", "beyond_all", scale=100),  # percent of the utterances: a recogniser's loops
-    Figure("level_difference_db", "stoi", "level_difference_db"),
+    Figure(
+        "wer_beyond_all", "wer", "beyond_all", scale=100, most=100
+    ),  # percent of the utterances: a recogniser's loops
+    Figure("level_difference_db", "stoi", "level_difference_db", least=-math.inf),
     Figure("mcd", "mcd", "mcd"),
     *(Figure(name, "mcd", name) for name in MCD_CONVENTIONS),
-    Figure("spk_sim", "spk_sim", "spk_sim"),
-    Figure("utmos", "naturalness", "utmos"),
-    Figure("distillmos", "naturalness", "distillmos"),
-    Figure("dnsmos_p808", "naturalness", "dnsmos_p808"),
+    Figure("spk_sim", "spk_sim", "spk_sim", least=-1, most=1),  # a cosine
+    *(Figure(name, "naturalness", name, least=1, most=5) for name in OPINIONS),
 )
 
 
@@ -150,7 +164,7 @@ def codec_rows(codec: str, files: Mapping[str, pd.DataFrame], by: Resampling) ->
         sums = scored(rows, figure)
         estimate = {}
         if len(sums):
-            estimate = asdict(bootstrap_ratio(sums.numerator, sums.denominator, sums.speaker_id, by))
+            estimate = asdict(figure.bounded(bootstrap_ratio(sums.numerator, sums.denominator, sums.speaker_id, by)))
         yield {
             "codec": codec,
             "metric": figure.name,

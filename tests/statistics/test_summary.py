@@ -7,9 +7,17 @@ import pandas as pd
 import pytest
 
 from codec_cliff.errors import MetricError
-from codec_cliff.statistics.bootstrap import Resampling, bootstrap_mean, bootstrap_ratio, paired_difference, verdict
+from codec_cliff.statistics.bootstrap import (
+    Estimate,
+    Resampling,
+    bootstrap_mean,
+    bootstrap_ratio,
+    paired_difference,
+    verdict,
+)
 from codec_cliff.statistics.summary import (
     FIGURES,
+    codec_rows,
     comparison_pairs,
     comparisons,
     phonemes,
@@ -183,3 +191,27 @@ def test_command_line_writes_the_summary(fabricated, tmp_path):
     assert failed.returncode == 2
     assert b"nobody" in failed.stderr
     assert not (tmp_path / "t.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "low", "high", "shown"),
+    [
+        ("stoi", 0.5, -2, 6.85, (-1, 1)),
+        ("wer_beyond_all", 5, -9.8, 121, (0, 100)),
+        ("wer", 80, -4, 190, (0, 190)),
+        ("distillmos", 1.1, 0.2, 19, (1, 5)),
+        ("distillmos", 0.97, 0.9, 1.2, (0.97, 1.2)),  # a predictor may leave its scale
+        ("level_difference_db", -3, -9, 2, (-9, 2)),
+    ],
+)
+def test_no_interval_leaves_its_figures_scale(name, value, low, high, shown):
+    figure = next(figure for figure in FIGURES if figure.name == name)
+    found = figure.bounded(Estimate(value, low, high, "speaker"))
+    assert (found.low, found.value, found.high) == (shown[0], value, shown[1])
+
+
+def test_two_recordings_leave_every_interval_on_its_scale(fabricated):
+    results, study = fabricated
+    few = read_metric(results, "50hz", "stoi").iloc[:2].assign(stoi=[0.1, 0.9])
+    (row,) = [row for row in codec_rows("50hz", {"stoi": few}, Resampling.of(study)) if row["metric"] == "stoi"]
+    assert (row["value"], row["high"]) == (0.5, 1)
