@@ -40,7 +40,7 @@ PATCHES: dict[str, Callable[[], object]] = {  # what puts DAC's own way back
         step, "frozen", return_value=nullcontext()
     ),
     "the generator's output used in both phases": lambda: mock.patch.object(
-        step, "generator_gradients", lambda *arguments: generator_gradients(*arguments[:-2], None, arguments[-1])
+        step, "generator_gradients", lambda *arguments: generator_gradients(*arguments[:-2], [], arguments[-1])
     ),
     "AdamW fused": lambda: mock.patch.object(torch.optim, "AdamW", functools.partial(unfused, torch.optim.AdamW)),
     "freed memory kept": nullcontext,

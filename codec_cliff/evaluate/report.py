@@ -15,10 +15,9 @@ from codec_cliff.evaluate.pairing import Recordings
 from codec_cliff.evaluate.problems import Problem
 from codec_cliff.evaluate.tables import codes_table, differences, display_name, main_table, matching, worst_table
 from codec_cliff.evaluate.worst import RANKED, worst_files
-from codec_cliff.report.layout import Table, write_table
+from codec_cliff.report.figure1 import remove
+from codec_cliff.report.layout import Table, remove_table, write_table
 from codec_cliff.statistics.results import Results
-
-TABLE, FIGURE = (".csv", ".md", ".tex"), (".png", ".pdf", ".svg")
 
 
 def write_report(
@@ -43,11 +42,11 @@ def write_report(
         if name in tables:
             write_table(tables[name], output / name)
         else:
-            _remove(output / name, TABLE)
+            remove_table(output / name)
     if metrics:
         write_figure(results, metrics, names, output / "figure")
     else:
-        _remove(output / "figure", FIGURE)
+        remove(output / "figure")
     shutil.rmtree(output / "listening", ignore_errors=True)
     if not options.without_recordings:
         write_clips(output / "listening", recordings, measured, worst)
@@ -62,11 +61,6 @@ def write_report(
         listening(results, measured),
     )
     write_page(output / "report.html", page)
-
-
-def _remove(stem: Path, suffixes: Sequence[str]) -> None:
-    for suffix in suffixes:
-        stem.with_suffix(suffix).unlink(missing_ok=True)
 
 
 def _tables(

@@ -7,7 +7,7 @@ import pandas as pd
 
 from codec_cliff.evaluate.figures import Measured
 from codec_cliff.metrics.headings import METRICS, TABLE_METRICS
-from codec_cliff.statistics.summary import FIGURES, Figure, scored
+from codec_cliff.statistics.summary import BY_NAME, FIGURES, Figure, scored
 from codec_cliff.study.config import ORIGINAL
 
 LISTED = 5  # files a metric
@@ -51,8 +51,7 @@ def _values(files: dict[str, pd.DataFrame], figure: Figure) -> pd.Series:
 
 def value_of(measured: Measured, system: str, metric: str, utterance_id: str) -> float | None:
     """A metric of one file; None where it has none."""
-    figure = next(figure for figure in FIGURES if figure.name == metric)
-    value = _values(measured.get(system, {}), figure).get(utterance_id)
+    value = _values(measured.get(system, {}), BY_NAME[metric]).get(utterance_id)
     return None if value is None else float(value)
 
 

@@ -20,11 +20,9 @@ from codec_cliff.probes.arms import Arm, Contrast, Scores, arms, collapsed, equa
 from codec_cliff.probes.variants import WHOLE
 from codec_cliff.statistics.bootstrap import Resampling
 from codec_cliff.statistics.seeds import Spread
-from codec_cliff.statistics.summary import FIGURES, Figure, measured_figures, read_metric, scored
+from codec_cliff.statistics.summary import BY_NAME, FIGURES, Figure, measured_figures, read_metric, scored
 from codec_cliff.study.arguments import study_arguments
 from codec_cliff.study.config import Study
-
-SCALES = {figure.name: figure for figure in FIGURES}
 
 
 def metric_scores(study: Study, results: Path, codecs: Sequence[str]) -> dict[str, Scores]:
@@ -65,7 +63,7 @@ def _row(arm: Arm, by_metric: Mapping[str, Scores], means: Mapping[str, Mapping[
     row = {"frame_rate": arm.frame_rate, "arm": arm.name, "tokens": arm.tokens, "audio_per_step": round(arm.audio, 6)}
     row |= {"uncovered_taps": arm.uncovered, "seeds": len(arm.codecs), "codecs": " ".join(arm.codecs)}
     for metric, scores in by_metric.items():
-        estimate = SCALES[metric].bounded(scores.estimate(means[metric][arm]))
+        estimate = BY_NAME[metric].bounded(scores.estimate(means[metric][arm]))
         row |= {metric: estimate.value, f"{metric}_low": estimate.low, f"{metric}_high": estimate.high}
         row[f"{metric}_by_seed"] = " ".join(f"{scores.mean(codec)[0]:.6g}" for codec in arm.codecs)
     row["collapsed"] = sum(codec in scores.collapsed for codec in arm.codecs)

@@ -137,3 +137,9 @@ def save(figure: Figure, stem: Path) -> None:
     for suffix, metadata in WITHOUT_DATE.items():
         with atomic_path(f"{stem}.{suffix}") as temporary:
             figure.savefig(temporary, format=suffix, dpi=300, metadata=metadata)
+
+
+def remove(stem: Path) -> None:
+    """Remove what `save` wrote, if it did."""
+    for suffix in WITHOUT_DATE:
+        Path(f"{stem}.{suffix}").unlink(missing_ok=True)

@@ -66,6 +66,9 @@ def plain(value: Any) -> Cell:
     return Cell(f"{value:g}" if isinstance(value, float) else str(value))
 
 
+SUFFIXES = (".csv", ".md", ".tex")
+
+
 def write_table(table: Table, stem: Path) -> None:
     """Write `stem`.csv, .md and .tex."""
     with atomic_path(f"{stem}.csv") as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
@@ -76,6 +79,12 @@ def write_table(table: Table, stem: Path) -> None:
     for suffix, face in ((".md", markdown), (".tex", latex)):
         with atomic_path(f"{stem}{suffix}") as temporary:
             temporary.write_text(face(table), encoding="utf-8")
+
+
+def remove_table(stem: Path) -> None:
+    """Remove what `write_table` wrote, if it did."""
+    for suffix in SUFFIXES:
+        Path(f"{stem}{suffix}").unlink(missing_ok=True)
 
 
 def markdown(table: Table) -> str:

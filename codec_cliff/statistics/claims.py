@@ -22,11 +22,12 @@ from codec_cliff.paper.values import (
 )
 from codec_cliff.statistics.bootstrap import Resampling, paired_difference
 from codec_cliff.statistics.seeds import Spread, arm_of, block_spread, widen
-from codec_cliff.statistics.summary import FIGURES, Figure, read_metric, scored
+from codec_cliff.statistics.summary import BY_NAME, Figure, read_metric, scored
 from codec_cliff.study.arguments import study_arguments
 from codec_cliff.study.config import Study
 
 CLAIMS = Path(__file__).parents[1] / "paper" / "claims.yaml"
+NO_RATE = "the study has too few frame rates of the paper's Table 3"
 REPRODUCED, NOT_REPRODUCED, NOT_SETTLED, NOT_TESTED = "reproduced", "not reproduced", "not settled", "not tested"
 # Of a claim about a cause, where no arm has a second seed: another training might have said otherwise.
 ONE_TRAINING = {REPRODUCED: "agrees, one training", NOT_REPRODUCED: "disagrees, one training"}
@@ -72,7 +73,7 @@ def difference(study: Study, results: Path, metric: str, of: Sequence, minus: Se
     for protocol, rate in (of, minus):
         if rate not in study.tables[protocol.replace("-", "_")]:
             return Quantity(text, paper=paper, reason=f"the study has no {_model((protocol, rate))}")
-    figure = next(figure for figure in FIGURES if figure.name == metric)
+    figure = BY_NAME[metric]
     sides = [trainings(study, results, study.codec_id(rate, protocol)) for protocol, rate in (minus, of)]
     seeds = sorted(sides[0].keys() & sides[1].keys())
     a, b = ([scored(read_metric(results, side[seed], figure.file), figure) for seed in seeds] for side in sides)
@@ -88,7 +89,6 @@ def difference(study: Study, results: Path, metric: str, of: Sequence, minus: Se
     return Quantity(text, estimate.value, estimate.low, estimate.high, paper, backend, seeds=len(seeds))
 
 
-NO_RATE = "the study has too few frame rates of the paper's Table 3"
 PARTS = ("numerator", "denominator")
 
 

@@ -62,15 +62,14 @@ FIGURES = (
     Figure("wer_whisper", "wer", "errors_whisper", "reference_words_whisper", scale=100),
     Figure("wer_of_original", "wer_of_original", "errors", "reference_words", scale=100),
     Figure("wer_insertions", "wer", "insertions", "reference_words", scale=100),
-    Figure(
-        "wer_beyond_all", "wer", "beyond_all", scale=100, most=100
-    ),  # percent of the utterances: a recogniser's loops
+    Figure("wer_beyond_all", "wer", "beyond_all", scale=100, most=100),  # of the utterances: a recogniser's loops
     Figure("level_difference_db", "stoi", "level_difference_db", least=-math.inf),
     Figure("mcd", "mcd", "mcd"),
     *(Figure(name, "mcd", name) for name in MCD_CONVENTIONS),
     Figure("spk_sim", "spk_sim", "spk_sim", least=-1, most=1),  # a cosine
     *(Figure(name, "naturalness", name, least=1, most=5) for name in OPINIONS),
 )
+BY_NAME = {figure.name: figure for figure in FIGURES}
 
 
 TEXT = ("utterance_id", "speaker_id", "backend", "revision", "normaliser")

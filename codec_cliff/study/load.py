@@ -4,14 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from codec_cliff.study.checks import (
-    check_clips,
-    check_codebooks,
     check_corpus,
-    check_discriminator,
     check_frame_rates,
     check_gpus,
-    check_kept_steps,
-    check_padding,
     check_probes,
     check_protocols,
     check_rates_of_tools,
@@ -32,6 +27,13 @@ from codec_cliff.study.config import (
     frozen,
 )
 from codec_cliff.study.schema import validated, with_paths
+from codec_cliff.study.trainable import (
+    check_clips,
+    check_codebooks,
+    check_discriminator,
+    check_kept_steps,
+    check_padding,
+)
 
 
 def load_study(values: Mapping[str, Any]) -> Study:

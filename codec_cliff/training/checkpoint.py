@@ -23,6 +23,7 @@ from codec_cliff.training.step import restore
 log = logging.getLogger("training")
 NAME = "checkpoint.pt"
 PREVIOUS = "checkpoint.previous.pt"
+CHECKPOINTS = (NAME, PREVIOUS)  # the newest first
 STEPS = "steps"  # the folder of the weights that `training.keep_steps` asks for
 
 
@@ -34,13 +35,18 @@ def save_checkpoint(folder: Path, run: Run, state: dict[str, Any]) -> None:
             os.replace(folder / NAME, folder / PREVIOUS)
 
 
+def checkpoints(folder: Path) -> list[Path]:
+    """Those that lie in a folder, the newest first."""
+    return [folder / name for name in CHECKPOINTS if (folder / name).exists()]
+
+
 def load_checkpoint(folder: Path, run: Run, recordings: str | None = None) -> dict[str, Any] | None:
     """The newest whole checkpoint on the CPU, or None where there is none.
 
     Raises TrainingError where the folder's checkpoints are damaged or were written under another configuration or, by their digest,
     on other `recordings`.
     """
-    found = [path for path in (folder / NAME, folder / PREVIOUS) if path.exists()]
+    found = checkpoints(folder)
     for path in found:
         if (state := _read(path)) is not None:
             _refuse_foreign(path, state, run, recordings)
@@ -91,8 +97,8 @@ def restore_parts(parts: Mapping[str, Any], state: Mapping[str, Any], folder: Pa
 
 def remove_checkpoints(folder: Path) -> None:
     """Once the final weights are written."""
-    for name in (NAME, PREVIOUS):
-        (folder / name).unlink(missing_ok=True)
+    for path in checkpoints(folder):
+        path.unlink()
 
 
 def write_config(folder: Path, run: Run) -> None:

@@ -9,13 +9,12 @@ from codec_cliff.errors import CodecError, ResultsError
 from codec_cliff.files import atomic_path, read_json
 from codec_cliff.models.dac import is_whole, load_run
 from codec_cliff.study.config import Run, digest
-from codec_cliff.training.checkpoint import NAME, PREVIOUS, STEPS, at_step, first_process, write_config
+from codec_cliff.training.checkpoint import CHECKPOINTS, STEPS, at_step, checkpoints, first_process, write_config
 
 log = logging.getLogger("training")
 FINISHED = "finished"  # hard links to a finished run's files, under names that no workflow deletes
 UNFINISHED = "unfinished"  # a training that stopped, while the finished one stands in the folder again
 FINAL = ("model.safetensors", "run.json")
-CHECKPOINTS = (NAME, PREVIOUS)
 
 
 def keep_finished(folder: Path) -> None:
@@ -65,14 +64,14 @@ def _put_back(folder: Path, run: Run, weights: Path, record: Path) -> None:
 def take_up(folder: Path, run: Run) -> None:
     """Bring back what was set aside, if it is this run's; what lies in its places is the finished run's, and kept."""
     aside = folder / UNFINISHED
-    if _is_of(aside, digest(run)) and not any((folder / name).exists() for name in CHECKPOINTS):
+    if _is_of(aside, digest(run)) and not checkpoints(folder):
         _move(aside, folder)
         shutil.rmtree(aside)
 
 
 def _set_aside(folder: Path, run: Run) -> None:
     """Checkpoints of other settings and all that belongs to them."""
-    if any((folder / name).exists() for name in CHECKPOINTS) and not _is_of(folder, digest(run)):
+    if checkpoints(folder) and not _is_of(folder, digest(run)):
         shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
         _move(folder, folder / UNFINISHED)
 

@@ -193,7 +193,7 @@ def generator_gradients(
     run: Run,
     audio: torch.Tensor,
     levels: torch.Tensor,
-    kept: list[dict[str, torch.Tensor]] | None,
+    kept: list[dict[str, torch.Tensor]],
     clips: int,
 ) -> tuple[Losses, torch.Tensor]:
     """Accumulate the generator's gradients; returns its losses and the codes. `kept` saves a pass where the batch is one part.

@@ -8,8 +8,8 @@ import torch
 
 from codec_cliff.errors import CodecError, ConfigError
 from codec_cliff.models.coverage import discriminator_taps
-from codec_cliff.study.checks import LONGEST_WINDOW
 from codec_cliff.study.load import load_study
+from codec_cliff.study.trainable import LONGEST_WINDOW
 from codec_cliff.training.losses import WINDOW_LENGTHS, MultiScaleMelLoss
 from tests.conftest import tiny_config
 

@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from transformers import AutoProcessor, Wav2Vec2ForCTC, __version__
+from transformers import AutoProcessor, Wav2Vec2ForCTC
 
 from codec_cliff.device import choose_device
 from codec_cliff.downloads.hub import hub_folder
 from codec_cliff.downloads.pins import METRICS, HubFiles
+from codec_cliff.downloads.whole import check_whole
 from codec_cliff.errors import MetricError
 
 # ours: the paper says "MMS-1B"; this is the checkpoint fine-tuned for recognition in all languages. CC-BY-NC 4.0, 3.9
@@ -20,7 +20,6 @@ LANGUAGE = "eng"
 MIN_SECONDS = 0.1  # ours: what is shorter holds no word, and below 25 ms does not fill the convolutions
 BATCH_SECONDS = 160  # of audio that a GPU takes at once, padding included
 MASK = "wav2vec2.masked_spec_embed"  # stands for what is hidden in training; some published files lack it
-SHOWN = 3
 
 
 class Mms:
@@ -49,18 +48,9 @@ class Mms:
                 f"{folder}: cannot be loaded as MMS ({str(error).splitlines()[0]}); delete it to have it downloaded "
                 "again, or set metrics.wer to moonshine_tiny"
             ) from error
-        self._check_whole(folder, report)
+        adapters = self.model._get_adapters()  # those come from the language's file
+        check_whole(self.model, report, folder, MetricError, elsewhere=[MASK, *adapters])
         self.model.to(self.device, self.type).eval()
-
-    def _check_whole(self, folder: Path, report: dict[str, Any]) -> None:
-        """MetricError where weights are random, for the files lack them or have them in another shape."""
-        random = report["missing_keys"] | {name for name, *_ in report["mismatched_keys"]}
-        if random := sorted(random - {MASK, *self.model._get_adapters()}):  # those come from the language's file
-            raise MetricError(
-                f"{folder}: lacks {len(random)} weights that transformers {__version__} asks for, or has them in another shape "
-                f"({', '.join(random[:SHOWN])}{' ...' if len(random) > SHOWN else ''}); delete it, and what its links lead to, "
-                "to have it downloaded again; if they are still missing, install the transformers of uv.lock (uv sync)"
-            )
 
     def transcribe(self, audio: Sequence[np.ndarray]) -> list[str]:
         """Each of float32 (n,) at 16 kHz to its greedy transcript, in the order given; "" below 0.1 s."""
